@@ -1,1 +1,29 @@
 #![doc = include_str!("../README.md")]
+
+mod adapter_error;
+mod change;
+mod clock;
+mod draw;
+mod ids;
+mod level;
+mod profile;
+mod provisioning;
+mod source;
+
+pub use adapter_error::{AdapterError, ErrorKind, RetryAdvice};
+pub use change::{
+    ChangeSink, Checkpoint, DirectoryChange, GroupRecord, MemberKind, UnknownScope, UserRecord,
+};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use draw::{Draw, Ids};
+pub use ids::{
+    ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, OrderId, PersonId, RemoteGroupId,
+    RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
+};
+pub use level::{Level, LevelError, Levels, RoomModel};
+pub use profile::{GroupIdentity, GuestMark, HeaderSpelling, PushProfile, Reactivation};
+pub use provisioning::{
+    AdapterDescription, Capabilities, CheckReport, GroupQuery, GroupSummary, Mode, Permission,
+    PermissionCheck, PermissionState, ProvisioningAdapter, ReadOutcome, ReadRequest,
+};
+pub use source::{SourceName, SourceNameError};
