@@ -109,10 +109,10 @@ mod tests {
     fn a_later_unit_makes_later_ids() {
         let earlier = Draw::fixed(Timestamp::from_micros(1_700_000_000_000_001), u64::MAX)
             .ids()
-            .next::<MembershipId>();
+            .make::<MembershipId>();
         let later = Draw::fixed(Timestamp::from_micros(1_700_000_000_000_002), 0)
             .ids()
-            .next::<MembershipId>();
+            .make::<MembershipId>();
         assert!(earlier < later);
     }
 }
