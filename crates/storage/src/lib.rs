@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+mod error;
+pub mod migrate;
+mod row;
+mod sqlite;
+mod storage;
+mod tx;
+mod value;
+
+pub use error::{MigrationError, StorageError};
+pub use row::{Cell, FromValue, Row};
+pub use storage::{ConnectionSettings, Storage, StorageConfig, StorageStats};
+pub use tx::{Tx, Work};
+pub use value::Value;

@@ -1,0 +1,130 @@
+//! The schema, as a list of scripts that are applied once each, in order, and never edited once released.
+//!
+//! What was applied is kept in the table `schema_migration`, with a digest of each script. A database that is
+//! newer than the program, or was made with other scripts, is refused: guessing would damage it.
+
+use sha2::{Digest, Sha256};
+
+use crate::MigrationError;
+
+/// One step of the schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its number; the same on every engine. Numbers ascend, from 1.
+    pub version: u32,
+    /// Its name; the same on every engine.
+    pub name: &'static str,
+    /// One or more statements, run in one transaction.
+    pub sql: &'static str,
+}
+
+/// The schema for SQLite.
+pub const SQLITE: &[Migration] = &[];
+
+/// A migration that a database says it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    pub(crate) version: u32,
+    pub(crate) digest: Vec<u8>,
+}
+
+/// What identifies the text of a migration.
+pub(crate) fn digest(migration: &Migration) -> Vec<u8> {
+    Sha256::digest(migration.sql).to_vec()
+}
+
+/// The migrations still to run, after those in `applied` (ascending).
+pub(crate) fn pending<'m>(
+    known: &'m [Migration],
+    applied: &[Applied],
+) -> Result<&'m [Migration], MigrationError> {
+    let last_known = known.last().map_or(0, |migration| migration.version);
+    if let Some(last) = applied.last()
+        && last.version > last_known
+    {
+        return Err(MigrationError::Newer {
+            found: last.version,
+            known: last_known,
+        });
+    }
+    for (migration, applied) in known.iter().zip(applied) {
+        let (version, name) = (migration.version, migration.name.to_owned());
+        if applied.version != version {
+            return Err(MigrationError::Missing { version, name });
+        }
+        if applied.digest != digest(migration) {
+            return Err(MigrationError::Changed { version, name });
+        }
+    }
+    Ok(&known[applied.len().min(known.len())..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Migration = Migration {
+        version: 1,
+        name: "one",
+        sql: "CREATE TABLE one (id INTEGER)",
+    };
+    const TWO: Migration = Migration {
+        version: 2,
+        name: "two",
+        sql: "CREATE TABLE two (id INTEGER)",
+    };
+    const OTHER: Migration = Migration {
+        version: 1,
+        name: "one",
+        sql: "CREATE TABLE other (id INTEGER)",
+    };
+
+    fn check(known: &[Migration], applied: &[Migration], expected: Result<&[u32], MigrationError>) {
+        let applied: Vec<_> = applied
+            .iter()
+            .map(|one| Applied {
+                version: one.version,
+                digest: digest(one),
+            })
+            .collect();
+        let pending = pending(known, &applied).map(|all| all.iter().map(|one| one.version).collect());
+        assert_eq!(pending, expected.map(<[u32]>::to_vec));
+    }
+
+    #[test]
+    fn what_is_pending_follows_from_what_was_applied() {
+        check(&[], &[], Ok(&[]));
+        check(&[ONE, TWO], &[], Ok(&[1, 2]));
+        check(&[ONE, TWO], &[ONE], Ok(&[2]));
+        check(&[ONE, TWO], &[ONE, TWO], Ok(&[]));
+        check(
+            &[ONE],
+            &[ONE, TWO],
+            Err(MigrationError::Newer { found: 2, known: 1 }),
+        );
+        check(&[], &[ONE], Err(MigrationError::Newer { found: 1, known: 0 }));
+        check(
+            &[ONE, TWO],
+            &[TWO],
+            Err(MigrationError::Missing {
+                version: 1,
+                name: "one".into(),
+            }),
+        );
+        check(
+            &[ONE, TWO],
+            &[OTHER],
+            Err(MigrationError::Changed {
+                version: 1,
+                name: "one".into(),
+            }),
+        );
+    }
+
+    #[test]
+    fn versions_ascend_without_a_gap() {
+        let versions: Vec<_> = SQLITE.iter().map(|migration| migration.version).collect();
+        let expected: Vec<_> = (1..).take(SQLITE.len()).collect();
+        assert_eq!(versions, expected);
+    }
+}

@@ -1,0 +1,218 @@
+//! SQLite: one writer thread that commits in groups, reader threads beside it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::storage::Counters;
+use crate::tx::{Tx, Work};
+use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
+
+mod connection;
+mod error;
+mod migrate;
+mod reader;
+mod session;
+mod unit;
+mod wal;
+mod writer;
+
+pub(crate) use session::Session;
+
+use connection::{Access, Opening};
+use unit::{Message, Pending};
+
+/// How many units may wait for the writer, and how many for the readers, before callers wait to queue.
+const QUEUE: usize = 1024;
+
+/// A database file with its threads.
+pub(crate) struct Sqlite {
+    writer: mpsc::Sender<Message>,
+    readers: mpsc::Sender<Message>,
+    reader_count: usize,
+    counters: Arc<Counters>,
+    settings: Vec<ConnectionSettings>,
+}
+
+/// The file that a `sqlite:` address names.
+pub(crate) fn path(url: &str) -> Result<PathBuf, StorageError> {
+    let refuse = |reason: &str| {
+        Err(StorageError::Url {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return refuse("write sqlite: and the path of the file, like sqlite:data/usher.db");
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.ends_with('/') {
+        return refuse("the path of the file is missing");
+    }
+    if path.starts_with(':') || path.contains('?') {
+        return refuse(
+            "it has to be a plain path: what is kept in memory or read with options is not durable",
+        );
+    }
+    Ok(PathBuf::from(path))
+}
+
+impl Sqlite {
+    pub(crate) async fn open(path: PathBuf, config: &StorageConfig) -> Result<Self, StorageError> {
+        let counters = Arc::new(Counters::default());
+        let mut settings = Vec::new();
+
+        let (writer, queue) = mpsc::channel(QUEUE);
+        let opening = Opening {
+            path,
+            busy_timeout: config.busy_timeout,
+            access: Access::Write,
+        };
+        settings.push({
+            let (opening, migrations, counters) = (opening.clone(), config.migrations, Arc::clone(&counters));
+            start("writer".to_owned(), move |ready| {
+                writer::run(&opening, migrations, &counters, queue, ready)
+            })
+            .await?
+        });
+
+        let (readers, queue) = mpsc::channel(QUEUE);
+        let queue = Arc::new(Mutex::new(queue));
+        let reader_count = config.readers.max(1);
+        for number in 0..reader_count {
+            let opening = Opening {
+                access: Access::Read,
+                ..opening.clone()
+            };
+            let (counters, queue) = (Arc::clone(&counters), Arc::clone(&queue));
+            let name = format!("reader {number}");
+            settings.push(start(name, move |ready| reader::run(&opening, &counters, &queue, ready)).await?);
+        }
+        Ok(Self {
+            writer,
+            readers,
+            reader_count,
+            counters,
+            settings,
+        })
+    }
+
+    pub(crate) async fn write<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        submit(&self.writer, work).await
+    }
+
+    pub(crate) async fn read<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        submit(&self.readers, work).await
+    }
+
+    /// Stops the readers first: the connection that closes last folds the log into the database file.
+    pub(crate) async fn close(&self) {
+        for _ in 0..self.reader_count {
+            stop(&self.readers).await;
+        }
+        stop(&self.writer).await;
+    }
+
+    pub(crate) fn stats(&self) -> StorageStats {
+        let queued = self.writer.max_capacity() - self.writer.capacity();
+        self.counters.stats(queued as u64)
+    }
+
+    pub(crate) fn settings(&self) -> &[ConnectionSettings] {
+        &self.settings
+    }
+}
+
+/// What a thread reports once it is ready for work, or why it never will be.
+type Ready = oneshot::Sender<Result<Vec<(&'static str, String)>, StorageError>>;
+
+async fn start(
+    connection: String,
+    run: impl FnOnce(Ready) + Send + 'static,
+) -> Result<ConnectionSettings, StorageError> {
+    let (ready, started) = oneshot::channel();
+    thread::Builder::new()
+        .name(format!("storage {connection}"))
+        .spawn(move || run(ready))
+        .map_err(StorageError::opaque)?;
+    let values = started.await.map_err(|_gone| StorageError::Closed)??;
+    Ok(ConnectionSettings { connection, values })
+}
+
+async fn submit<T, E, W>(queue: &mpsc::Sender<Message>, work: W) -> Result<T, E>
+where
+    W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: From<StorageError> + Send + 'static,
+{
+    let (unit, answer) = Pending::new(work);
+    queue
+        .send(Message::Unit(Box::new(unit)))
+        .await
+        .map_err(|_gone| StorageError::Closed)?;
+    answer
+        .await
+        .unwrap_or_else(|_gone| Err(StorageError::Closed.into()))
+}
+
+/// Lets one thread finish what is queued before this, and waits until its connection is closed.
+async fn stop(queue: &mpsc::Sender<Message>) {
+    let (closed, wait) = oneshot::channel();
+    if queue.send(Message::Close(closed)).await.is_ok() {
+        let _gone = wait.await;
+    }
+}
+
+/// The next message for one of several threads, or nothing when the storage is gone.
+fn next(queue: &Mutex<mpsc::Receiver<Message>>) -> Option<Message> {
+    queue
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .blocking_recv()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn addresses_name_a_file() {
+        for (url, file) in [
+            ("sqlite:data/usher.db", "data/usher.db"),
+            ("sqlite:/var/lib/usher.db", "/var/lib/usher.db"),
+            ("sqlite:///var/lib/usher.db", "/var/lib/usher.db"),
+            ("sqlite:usher.db", "usher.db"),
+        ] {
+            assert_eq!(path(url).unwrap(), Path::new(file));
+        }
+        for url in [
+            "",
+            "usher.db",
+            "postgres://localhost/usher",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:a?b",
+            "sqlite:a/",
+        ] {
+            assert!(matches!(path(url), Err(StorageError::Url { .. })), "{url}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The storage: opening, running units of work, closing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::StorageError;
+use crate::migrate::{self, Migration};
+use crate::sqlite::{self, Sqlite};
+use crate::tx::{Tx, Work};
+
+/// How to open a storage.
+#[derive(Clone, Debug)]
+pub struct StorageConfig {
+    /// Where the data is: `sqlite:data/usher.db`, or `sqlite:/var/lib/usher/usher.db`. Folders that do not
+    /// exist are made.
+    pub url: String,
+    /// How many reads run side by side, at least 1.
+    pub readers: usize,
+    /// How long a unit waits while another process holds the database.
+    pub busy_timeout: Duration,
+    /// The schema, in ascending order of version.
+    pub migrations: &'static [Migration],
+}
+
+impl StorageConfig {
+    /// The settings for production at this address.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            readers: 3,
+            busy_timeout: Duration::from_secs(10),
+            migrations: migrate::SQLITE,
+        }
+    }
+}
+
+/// A database. Cheap to clone; all clones are the same storage.
+#[derive(Clone)]
+pub struct Storage {
+    engine: Arc<Engine>,
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+}
+
+impl Storage {
+    /// Opens the database, creates it when it is new, and brings its schema up to date. Safe when several
+    /// processes do it at once.
+    ///
+    /// # Errors
+    /// [`StorageError::Url`] for an address that this build cannot open, [`StorageError::Migration`] for a schema
+    /// it cannot work with, [`StorageError::Setting`] when a connection does not take a setting that
+    /// durability rests on.
+    pub async fn open(config: StorageConfig) -> Result<Self, StorageError> {
+        let path = sqlite::path(&config.url)?;
+        let engine = Engine::Sqlite(Sqlite::open(path, &config).await?);
+        Ok(Self {
+            engine: Arc::new(engine),
+        })
+    }
+
+    /// Runs a unit of work that may change data, and returns its result after the changes are durable.
+    ///
+    /// - An `Err` or a panic rolls back this unit alone, and reaches this caller alone.
+    /// - The unit may run more than once; only its last run counts. Draw ids and the time before it.
+    /// - It awaits nothing but its `tx`; a unit that waits for anything else fails.
+    /// - A caller that stops waiting (its future is dropped) leaves a unit that ran as a whole or not at all.
+    ///
+    /// ```
+    /// # use usher_storage::{Storage, StorageError};
+    /// # async fn example(storage: &Storage, name: String) -> Result<(), StorageError> {
+    /// let renamed = storage
+    ///     .write(move |tx| {
+    ///         let name = name.clone();
+    ///         Box::pin(async move { tx.execute("UPDATE organisation SET name = $1", &[name.into()]).await })
+    ///     })
+    ///     .await?;
+    /// # assert_eq!(renamed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn write<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(work).await,
+        }
+    }
+
+    /// Runs a unit of work that only reads. All its statements see the database as it was at the first of
+    /// them, with everything that was acknowledged before it. It neither waits for writers nor holds them up.
+    pub async fn read<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(work).await,
+        }
+    }
+
+    /// Finishes what was queued, then lets go of the database. Later units, of any clone, get
+    /// [`StorageError::Closed`].
+    pub async fn close(self) {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+
+    /// What happened since the storage was opened.
+    pub fn stats(&self) -> StorageStats {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.stats(),
+        }
+    }
+
+    /// The settings of every connection, as each one reported them back when it was opened.
+    pub fn pragmas(&self) -> &[ConnectionSettings] {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.settings(),
+        }
+    }
+}
+
+/// The settings one connection reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    /// Which connection this is: `writer`, `reader 0`, …
+    pub connection: String,
+    /// Setting and value, as the database spells them.
+    pub values: Vec<(&'static str, String)>,
+}
+
+/// Counts since the storage was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageStats {
+    /// Units that changed data, or could have, and were committed.
+    pub committed: u64,
+    /// Units of [`write`](Storage::write) that were rolled back.
+    pub rolled_back: u64,
+    /// Commits: several units that queue together share one.
+    pub commits: u64,
+    /// Units of [`read`](Storage::read).
+    pub reads: u64,
+    /// Statements, of reads and writes.
+    pub statements: u64,
+    /// Units of [`write`](Storage::write) that wait for their turn now.
+    pub queued: u64,
+}
+
+/// The counters behind [`StorageStats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) committed: AtomicU64,
+    pub(crate) rolled_back: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) reads: AtomicU64,
+    pub(crate) statements: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self, queued: u64) -> StorageStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StorageStats {
+            committed: load(&self.committed),
+            rolled_back: load(&self.rolled_back),
+            commits: load(&self.commits),
+            reads: load(&self.reads),
+            statements: load(&self.statements),
+            queued,
+        }
+    }
+}

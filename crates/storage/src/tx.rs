@@ -1,0 +1,129 @@
+//! The transaction a unit of work runs in.
+
+use std::pin::Pin;
+
+use crate::sqlite::Session;
+use crate::{Row, StorageError, Value};
+
+/// What a unit of work returns: a boxed future that borrows the transaction.
+pub type Work<'t, T, E = StorageError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
+
+/// A transaction. Statements run in the order they are awaited; whether they are kept is decided by the
+/// unit's result.
+///
+/// SQL text is constant, uses `$1`, `$2`, … for its parameters (each used at least once, in any order) and is
+/// prepared once for each connection.
+///
+/// After an error from the database the unit is over: later statements repeat the error, and the unit is
+/// rolled back even when it returns `Ok`. PostgreSQL works so, and one rule holds for both. Write
+/// `ON CONFLICT` where a clash is expected.
+pub struct Tx<'c> {
+    engine: Engine<'c>,
+    statements: u64,
+    broken: Option<StorageError>,
+}
+
+enum Engine<'c> {
+    Sqlite(&'c mut Session),
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn sqlite(session: &'c mut Session) -> Self {
+        Self {
+            engine: Engine::Sqlite(session),
+            statements: 0,
+            broken: None,
+        }
+    }
+
+    /// All rows of a query, or of a change with `RETURNING`.
+    pub async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+        self.start()?;
+        let rows = match &mut self.engine {
+            Engine::Sqlite(session) => session.query(sql, params),
+        };
+        self.finish(rows)
+    }
+
+    /// The first row, if there is one.
+    pub async fn query_opt(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Option<Row>, StorageError> {
+        self.start()?;
+        let row = match &mut self.engine {
+            Engine::Sqlite(session) => session.query_opt(sql, params),
+        };
+        self.finish(row)
+    }
+
+    /// The first row, which has to be there.
+    ///
+    /// # Errors
+    /// [`StorageError::NoRow`] when there is none; the unit may go on after it.
+    pub async fn query_one(&mut self, sql: &'static str, params: &[Value]) -> Result<Row, StorageError> {
+        self.query_opt(sql, params).await?.ok_or(StorageError::NoRow)
+    }
+
+    /// Runs a change and returns how many rows it changed, without those changed by triggers and cascades.
+    pub async fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, StorageError> {
+        self.start()?;
+        let changed = match &mut self.engine {
+            Engine::Sqlite(session) => session.execute(sql, params),
+        };
+        self.finish(changed)
+    }
+
+    /// Runs one change for each row of parameters and returns how many rows changed in all. Nothing to do
+    /// for no rows.
+    ///
+    /// SQLite binds one prepared statement again for each row. PostgreSQL turns the one `VALUES ($1, …)` into
+    /// a read of `UNNEST`, so the text holds exactly one such clause, and no parameter outside of it.
+    pub async fn execute_many<R: AsRef<[Value]> + Sync>(
+        &mut self,
+        sql: &'static str,
+        rows: &[R],
+    ) -> Result<u64, StorageError> {
+        self.start()?;
+        let changed = match &mut self.engine {
+            Engine::Sqlite(session) => session.execute_many(sql, rows),
+        };
+        self.finish(changed)
+    }
+
+    /// The one way to run SQL text that was put together at run time, for filters. The text is built from
+    /// constants alone; every value goes into `params`.
+    pub async fn query_built(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+        self.start()?;
+        let rows = match &mut self.engine {
+            Engine::Sqlite(session) => session.query_built(sql, params),
+        };
+        self.finish(rows)
+    }
+
+    /// How many statements this unit ran so far: an [`execute_many`](Self::execute_many) is one.
+    pub fn statements(&self) -> u64 {
+        self.statements
+    }
+
+    /// The error that ended this unit, whatever its own result says.
+    pub(crate) fn broken(&self) -> Option<&StorageError> {
+        self.broken.as_ref()
+    }
+
+    fn start(&mut self) -> Result<(), StorageError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        self.statements += 1;
+        Ok(())
+    }
+
+    fn finish<T>(&mut self, outcome: Result<T, StorageError>) -> Result<T, StorageError> {
+        if let Err(error) = &outcome {
+            self.broken = Some(error.clone());
+        }
+        outcome
+    }
+}

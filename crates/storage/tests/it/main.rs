@@ -1,0 +1,4 @@
+//! The promises of the storage, one named test for each.
+
+mod durability;
+mod world;
