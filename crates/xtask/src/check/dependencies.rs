@@ -1,0 +1,182 @@
+//! Which crate may know which, read from `cargo metadata`, and what may come in from outside, read from the lock file.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Finding;
+use crate::workspace::Workspace;
+
+/// What a crate may depend on. The order of the table is the direction of dependencies.
+const MAY_KNOW: &[(&str, May)] = &[
+    ("usher-core", May::Know(&[])),
+    ("usher-scim", May::Know(&[])),
+    ("usher-storage", May::Know(&["usher-core", "usher-scim"])),
+    ("usher-engine", May::Know(&["usher-core", "usher-storage"])),
+    ("usher-fakes", May::Know(&["usher-core", "usher-scim"])),
+    ("usher-testkit", May::Know(&["usher-core", "usher-fakes"])),
+    ("usher-adapter-*", May::Know(&["usher-core", "usher-scim"])),
+    ("usher-server", May::KnowAll),
+    ("usher-bench", May::KnowAll),
+    ("usher-xtask", May::Know(&[])),
+];
+
+/// Crates that tests of any other may use, and nothing else.
+const FOR_TESTS: &[&str] = &["usher-fakes", "usher-testkit"];
+
+/// Crates that nothing depends on.
+const NOBODY_KNOWS: &[&str] = &["usher-bench", "usher-xtask", "usher-server"];
+
+/// Packages of which the tree may hold one at most: two would link, and then disagree.
+const ONE_OF: &[(&[&str], &str)] = &[
+    (
+        &["ring", "aws-lc-rs", "openssl"],
+        "TLS providers: choose features so that only aws-lc-rs remains",
+    ),
+    (
+        &["libsqlite3-sys"],
+        "copies of SQLite: bring the crates that bind it to one version",
+    ),
+];
+
+enum May {
+    Know(&'static [&'static str]),
+    KnowAll,
+}
+
+pub(super) fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    for package in &workspace.packages {
+        let name = package["name"].as_str().unwrap_or_default();
+        let Some(may) = rule_for(name) else {
+            found.push(Finding {
+                place: name.to_owned(),
+                what: "no rule says what this crate may depend on".to_owned(),
+                remedy:
+                    "add it to the table in crates/xtask/src/check/dependencies.rs, and to ARCHITECTURE.md"
+                        .to_owned(),
+            });
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            found.extend(judge(name, may, dependency));
+        }
+    }
+    let path = workspace.root.join("Cargo.lock");
+    let lock = fs::read_to_string(&path).context("cannot read Cargo.lock; check it in")?;
+    found.extend(locked(&lock));
+    Ok(found)
+}
+
+fn rule_for(name: &str) -> Option<&'static May> {
+    let applies = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    };
+    MAY_KNOW
+        .iter()
+        .find(|(pattern, _)| applies(pattern))
+        .map(|(_, may)| may)
+}
+
+fn judge(name: &str, may: &May, dependency: &Value) -> Option<Finding> {
+    let other = dependency["name"].as_str().unwrap_or_default();
+    let for_tests = dependency["kind"] == "dev";
+    if !other.starts_with("usher-") {
+        return foreign(name, other, dependency);
+    }
+    let allowed = match may {
+        May::KnowAll => true,
+        May::Know(known) => known.contains(&other),
+    };
+    let allowed = (allowed || (for_tests && FOR_TESTS.contains(&other)))
+        && (!NOBODY_KNOWS.contains(&other) || (name == "usher-bench" && other == "usher-server"));
+    (!allowed).then(|| Finding {
+        place: name.to_owned(),
+        what: format!("depends on {other}, against the direction of dependencies"),
+        remedy: format!("move what is shared down, or what uses it up, and drop {other} from its Cargo.toml"),
+    })
+}
+
+/// Outside crates come from the registry, so that a clone builds anywhere.
+fn foreign(name: &str, other: &str, dependency: &Value) -> Option<Finding> {
+    let source = dependency["source"].as_str().unwrap_or("a path");
+    (!source.starts_with("registry+")).then(|| Finding {
+        place: name.to_owned(),
+        what: format!("takes {other} from {source}"),
+        remedy: "depend on a released version".to_owned(),
+    })
+}
+
+fn locked(lock: &str) -> Vec<Finding> {
+    let names: Vec<&str> = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+        .collect();
+    let mut found = Vec::new();
+    for (rivals, remedy) in ONE_OF {
+        let present: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| rivals.contains(name))
+            .collect();
+        if present.len() > 1 {
+            found.push(Finding {
+                place: "Cargo.lock".to_owned(),
+                what: format!("{} are all in the tree", present.join(", ")),
+                remedy: format!("{remedy} (`cargo tree -i NAME` shows who asks)"),
+            });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(name: &str, other: &str, kind: Option<&str>) -> bool {
+        let dependency = json!({"name": other, "kind": kind});
+        judge(name, rule_for(name).unwrap(), &dependency).is_some()
+    }
+
+    #[test]
+    fn dependencies_point_one_way() {
+        assert!(!refused("usher-engine", "usher-storage", None));
+        assert!(refused("usher-storage", "usher-engine", None));
+        assert!(refused("usher-engine", "usher-scim", None));
+        assert!(refused("usher-core", "usher-scim", None));
+        assert!(refused("usher-adapter-okta", "usher-adapter-scim", None));
+        assert!(refused("usher-adapter-scim", "usher-storage", Some("dev")));
+        assert!(!refused("usher-adapter-scim", "usher-testkit", Some("dev")));
+        assert!(refused("usher-adapter-scim", "usher-testkit", None));
+        assert!(!refused("usher-server", "usher-adapter-scim", None));
+        assert!(refused("usher-server", "usher-xtask", None));
+    }
+
+    #[test]
+    fn a_crate_without_a_rule_is_found() {
+        assert!(rule_for("usher-newcomer").is_none());
+    }
+
+    #[test]
+    fn a_dependency_from_outside_the_registry_is_found() {
+        let git = json!({"name": "axum", "kind": null, "source": "git+https://example.org/axum"});
+        assert!(judge("usher-server", rule_for("usher-server").unwrap(), &git).is_some());
+        let released = json!({"name": "axum", "kind": null, "source": "registry+https://example.org"});
+        assert!(judge("usher-server", rule_for("usher-server").unwrap(), &released).is_none());
+    }
+
+    #[test]
+    fn two_tls_providers_are_found() {
+        assert_eq!(locked("name = \"ring\"\n").len(), 0);
+        assert_eq!(locked("name = \"ring\"\nname = \"aws-lc-rs\"\n").len(), 1);
+        assert_eq!(
+            locked("name = \"libsqlite3-sys\"\nname = \"libsqlite3-sys\"\n").len(),
+            1
+        );
+    }
+}

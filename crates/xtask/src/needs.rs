@@ -1,0 +1,258 @@
+//! What the tests need beyond a Rust toolchain: looked for before anything is compiled, and got where we may.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::system::{self, System};
+use crate::workspace::{self, Workspace, heading, succeeds};
+
+/// The pinned packages of the Python side of the tests.
+const REQUIREMENTS: &str = "tests/python/requirements.txt";
+
+/// A tool, or a set of packages, that some tests cannot do without.
+pub(crate) struct Need {
+    /// Its name for `--without`.
+    pub(crate) name: &'static str,
+    why: &'static str,
+    /// Debian packages that bring it.
+    packages: &'static [&'static str],
+    /// Whether its tests are left out, by name, where the machine cannot have it.
+    where_present: bool,
+    is_there: fn(&Workspace) -> bool,
+    /// What comes after the packages, in the workspace's own folder: a command to show, and to run.
+    then: Option<Then>,
+}
+
+struct Then {
+    is_done: fn(&Workspace) -> bool,
+    command: fn(&Workspace) -> String,
+    run: fn(&Workspace) -> Result<()>,
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        name: "python",
+        why: "drives the binary with scim2-client and scim2-tester, which are not ours",
+        packages: &["python3-venv"],
+        where_present: false,
+        is_there: |_| succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+        then: Some(Then {
+            is_done: python_is_current,
+            command: python_command,
+            run: python_install,
+        }),
+    },
+    Need {
+        name: "strace",
+        why: "shows that the sync to disk comes before the answer; needs the right to trace",
+        packages: &["strace"],
+        where_present: true,
+        is_there: |_| succeeds(Command::new("strace").args(["-f", "-e", "trace=none", "true"])),
+        then: None,
+    },
+];
+
+/// What the run has, and what it goes without.
+pub(crate) struct Provision {
+    /// Names of what is left out, with the reason.
+    pub(crate) missing: Vec<(&'static str, String)>,
+    /// The Python that has the packages, unless it is left out.
+    pub(crate) python: Option<PathBuf>,
+}
+
+/// Lists what is needed, gets what is missing where we may, and stops with the commands to type where we may not.
+pub(crate) fn provide(workspace: &Workspace, without: &BTreeSet<String>) -> Result<Provision> {
+    heading("what the tests need");
+    for name in without {
+        if !NEEDS.iter().any(|need| need.name == name) {
+            let known: Vec<_> = NEEDS.iter().map(|need| need.name).collect();
+            bail!("`--without {name}` names nothing; there is: {}", known.join(", "));
+        }
+    }
+    let mut missing = Vec::new();
+    let mut wanted = Vec::new();
+    for need in NEEDS {
+        let state = if without.contains(need.name) {
+            missing.push((need.name, "left out by --without".to_owned()));
+            "left out"
+        } else if is_ready(need, workspace) {
+            "here"
+        } else {
+            wanted.push(need);
+            "missing"
+        };
+        println!("  {:<8} {state:<9} {}", need.name, need.why);
+    }
+    if !wanted.is_empty() {
+        missing.extend(get(workspace, &wanted)?);
+    }
+    let python = python_path(workspace);
+    let has_python = !missing.iter().any(|(name, _)| *name == "python");
+    Ok(Provision {
+        missing,
+        python: has_python.then_some(python),
+    })
+}
+
+fn is_ready(need: &Need, workspace: &Workspace) -> bool {
+    (need.is_there)(workspace) && need.then.as_ref().is_none_or(|then| (then.is_done)(workspace))
+}
+
+/// Gets what is wanted; answers what the machine cannot have.
+fn get(workspace: &Workspace, wanted: &[&Need]) -> Result<Vec<(&'static str, String)>> {
+    let system = System::detect();
+    let root = system::is_root();
+    let absent = wanted.iter().filter(|need| !(need.is_there)(workspace));
+    let packages: Vec<&str> = absent.flat_map(|need| need.packages).copied().collect();
+    if system != System::Debian || !root {
+        return refuse(workspace, wanted, system, &packages, root);
+    }
+    if !packages.is_empty() {
+        println!("  installing: {}", packages.join(" "));
+        system::apt_get_install(&packages)?;
+    }
+    let mut impossible = Vec::new();
+    for need in wanted {
+        if !(need.is_there)(workspace) {
+            if !need.where_present {
+                bail!(
+                    "{} is installed and still does not work; look at it, or use --without {}",
+                    need.name,
+                    need.name
+                );
+            }
+            println!(
+                "  {} is installed, but this machine does not let it work",
+                need.name
+            );
+            impossible.push((
+                need.name,
+                "installed, but this machine does not let it work".to_owned(),
+            ));
+        } else if let Some(then) = &need.then {
+            (then.run)(workspace)?;
+        }
+    }
+    Ok(impossible)
+}
+
+/// Not our system to change: the commands to copy, or the flag to go without.
+fn refuse(
+    workspace: &Workspace,
+    wanted: &[&Need],
+    system: System,
+    packages: &[&str],
+    root: bool,
+) -> Result<Vec<(&'static str, String)>> {
+    println!("\nto get what is missing:\n");
+    if !packages.is_empty() {
+        println!("  {}", system.install_command(packages, root));
+    }
+    for then in wanted.iter().filter_map(|need| need.then.as_ref()) {
+        println!("  {}", (then.command)(workspace));
+    }
+    let names: Vec<_> = wanted.iter().map(|need| need.name).collect();
+    println!(
+        "\nto run the other tests:\n\n  cargo xtask test --without {}",
+        names.join(",")
+    );
+    bail!("missing: {}", names.join(", "))
+}
+
+fn python_folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("tools/py")
+}
+
+fn python_path(workspace: &Workspace) -> PathBuf {
+    python_folder(workspace).join("bin/python")
+}
+
+fn python_command(workspace: &Workspace) -> String {
+    let folder = workspace.shown(&python_folder(workspace));
+    format!("python3 -m venv {folder} && {folder}/bin/pip install --require-hashes -r {REQUIREMENTS}")
+}
+
+/// Whether the environment holds exactly the pinned versions.
+fn python_is_current(workspace: &Workspace) -> bool {
+    const LIST: &str = "from importlib.metadata import distributions\n\
+                        for d in distributions(): print(d.metadata['Name'], d.version)";
+    let Ok(requirements) = fs::read_to_string(workspace.root.join(REQUIREMENTS)) else {
+        return false;
+    };
+    let listed = Command::new(python_path(workspace))
+        .args(["-c", LIST])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let Ok(listed) = listed else { return false };
+    let present: BTreeSet<(String, String)> = String::from_utf8_lossy(&listed.stdout)
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, version)| (normalised(name), version.to_owned()))
+        .collect();
+    let pinned = pins(&requirements);
+    !pinned.is_empty() && pinned.iter().all(|pin| present.contains(pin))
+}
+
+fn python_install(workspace: &Workspace) -> Result<()> {
+    let folder = python_folder(workspace);
+    workspace::run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder)
+            .current_dir(&workspace.root)
+            .stdin(Stdio::null()),
+    )?;
+    workspace::run(
+        Command::new(folder.join("bin/pip"))
+            .args([
+                "install",
+                "--quiet",
+                "--no-input",
+                "--disable-pip-version-check",
+                "--require-hashes",
+                "-r",
+                REQUIREMENTS,
+            ])
+            .current_dir(&workspace.root)
+            .stdin(Stdio::null()),
+    )
+    .with_context(|| format!("cannot install the packages pinned in {REQUIREMENTS}"))
+}
+
+/// The `name==version` lines of a requirements file.
+fn pins(requirements: &str) -> Vec<(String, String)> {
+    let pin = |line: &str| {
+        let (name, version) = line.split_once("==")?;
+        let version = version.split([' ', ';', '\\']).next()?;
+        Some((normalised(name), version.to_owned()))
+    };
+    requirements
+        .lines()
+        .filter(|line| !line.starts_with([' ', '#']))
+        .filter_map(pin)
+        .collect()
+}
+
+/// Python packages are the same in any case, and with `-`, `_` or `.`.
+fn normalised(name: &str) -> String {
+    name.trim().to_ascii_lowercase().replace(['_', '.'], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pins_are_read_from_a_requirements_file() {
+        let text =
+            "# comment\nScim2_Client==0.13.2 \\\n    --hash=sha256:00\nidna==3.20 ; python_version < '4'\n";
+        let expected =
+            [("scim2-client", "0.13.2"), ("idna", "3.20")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(pins(text), expected);
+    }
+}
