@@ -19,7 +19,11 @@ pub struct Migration {
 }
 
 /// The schema for SQLite.
-pub const SQLITE: &[Migration] = &[];
+pub const SQLITE: &[Migration] = &[Migration {
+    version: 1,
+    name: "initial",
+    sql: include_str!("../migrations/sqlite/0001_initial.sql"),
+}];
 
 /// A migration that a database says it has.
 #[derive(Clone, Debug)]

@@ -1,0 +1,157 @@
+//! The schema: applied once, never guessed at.
+
+use usher_storage::migrate::{Migration, SQLITE};
+use usher_storage::{MigrationError, Storage, StorageConfig, StorageError};
+
+use crate::world::{SCHEMA, World, add, entries};
+
+const SECOND: Migration = Migration {
+    version: 2,
+    name: "second",
+    sql: "ALTER TABLE entry ADD COLUMN note TEXT; UPDATE entry SET note = text",
+};
+const BROKEN: Migration = Migration {
+    version: 2,
+    name: "broken",
+    sql: "CREATE TABLE half (id INTEGER); SELECT nonsense",
+};
+
+async fn open(world: &World, migrations: &'static [Migration]) -> Result<Storage, StorageError> {
+    Storage::open(StorageConfig {
+        migrations,
+        ..world.config()
+    })
+    .await
+}
+
+async fn refused(world: &World, migrations: &'static [Migration]) -> MigrationError {
+    match open(world, migrations).await {
+        Err(StorageError::Migration(error)) => error,
+        Err(error) => panic!("refused for another reason: {error}"),
+        Ok(_) => panic!("opened"),
+    }
+}
+
+async fn count(storage: &Storage, sql: &'static str) -> i64 {
+    let work = storage.read(move |tx| Box::pin(async move { tx.query_one(sql, &[]).await?.get(0) }));
+    let result: Result<i64, StorageError> = work.await;
+    result.unwrap()
+}
+
+#[tokio::test]
+async fn the_products_schema_applies_to_a_new_database() {
+    let world = World::new();
+    let storage = open(&world, SQLITE).await.unwrap();
+    let applied = count(
+        &storage,
+        "SELECT count(*) FROM schema_migration WHERE applied_us > 0",
+    )
+    .await;
+    assert_eq!(applied, SQLITE.len() as i64);
+}
+
+#[tokio::test]
+async fn migrations_run_once() {
+    const BOTH: &[Migration] = &[SCHEMA[0], SECOND];
+    let world = World::new();
+    let storage = open(&world, SCHEMA).await.unwrap();
+    add(&storage, "kept").await.unwrap();
+    storage.close().await;
+    for _ in 0..2 {
+        let storage = open(&world, BOTH).await.unwrap();
+        assert_eq!(count(&storage, "SELECT count(*) FROM schema_migration").await, 2);
+        assert_eq!(
+            count(&storage, "SELECT count(*) FROM entry WHERE note = 'kept'").await,
+            1
+        );
+        storage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_left_alone() {
+    const BOTH: &[Migration] = &[SCHEMA[0], SECOND];
+    let world = World::new();
+    open(&world, BOTH).await.unwrap().close().await;
+    assert_eq!(
+        refused(&world, SCHEMA).await,
+        MigrationError::Newer { found: 2, known: 1 }
+    );
+    assert!(open(&world, BOTH).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_changed_migration_is_refused() {
+    const EDITED: &[Migration] = &[Migration {
+        sql: "CREATE TABLE other (id INTEGER)",
+        ..SCHEMA[0]
+    }];
+    let world = World::new();
+    open(&world, SCHEMA).await.unwrap().close().await;
+    let expected = MigrationError::Changed {
+        version: 1,
+        name: "initial".into(),
+    };
+    assert_eq!(refused(&world, EDITED).await, expected);
+}
+
+#[tokio::test]
+async fn a_failing_migration_leaves_nothing_behind() {
+    const WITH_BROKEN: &[Migration] = &[SCHEMA[0], BROKEN];
+    let world = World::new();
+    let error = refused(&world, WITH_BROKEN).await;
+    assert!(
+        matches!(&error, MigrationError::Failed { version: 2, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("nonsense"), "{error}");
+
+    let storage = open(&world, SCHEMA).await.unwrap();
+    assert_eq!(
+        count(&storage, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").await,
+        0
+    );
+    assert_eq!(count(&storage, "SELECT count(*) FROM schema_migration").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn storages_that_start_together_on_a_new_file_all_open() {
+    for _ in 0..5 {
+        let world = World::new();
+        let starts: Vec<_> = (0..6)
+            .map(|_| tokio::spawn(Storage::open(world.config())))
+            .collect();
+        for start in starts {
+            let storage = start.await.unwrap().unwrap();
+            add(&storage, "here").await.unwrap();
+        }
+        let storage = world.open().await;
+        assert_eq!(entries(&storage).await.len(), 6);
+        assert_eq!(count(&storage, "SELECT count(*) FROM schema_migration").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usher.db");
+    std::fs::write(
+        &path,
+        "this is a letter, not a database, and long enough to be read as a header. ".repeat(20),
+    )
+    .unwrap();
+    let error = Storage::open(StorageConfig::new(format!("sqlite:{}", path.display())))
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, StorageError::Corrupt(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_of_no_engine_is_refused() {
+    let error = Storage::open(StorageConfig::new("mysql://localhost/usher"))
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, StorageError::Url { .. }), "{error}");
+}
