@@ -5,11 +5,12 @@
 )]
 
 mod bench;
+mod binaries;
 mod check;
 mod fuzz;
 mod needs;
 mod runner;
-mod seeded;
+
 mod system;
 mod test;
 mod workspace;

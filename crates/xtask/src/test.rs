@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::needs::{self, Provision};
 use crate::runner;
 use crate::workspace::{Workspace, heading};
-use crate::{fuzz, seeded};
+use crate::{binaries, fuzz};
 
 /// What was asked for on the command line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
             .collect::<Vec<_>>()
             .join(","),
     )];
-    match seeded::build_seeded(workspace)? {
+    match binaries::build_seeded(workspace)? {
         Some(path) => env.push(("USHER_SEEDED_BIN", path.display().to_string())),
         None => println!("  the server knows no such fault"),
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::seeded;
+use crate::binaries;
 use crate::workspace::{Workspace, typed};
 
 /// The checked-in file, and the arguments with which `usher` prints it.
@@ -24,7 +24,7 @@ pub(super) fn check(workspace: &Workspace, fix: bool) -> Result<()> {
         println!("  none is checked in");
         return Ok(());
     }
-    let usher = seeded::build_ordinary(workspace)?;
+    let usher = binaries::build_ordinary(workspace)?;
     let mut stale = Vec::new();
     for (file, args) in present {
         let mut command = Command::new(&usher);
