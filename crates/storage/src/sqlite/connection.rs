@@ -66,6 +66,7 @@ impl Opening {
     /// Each pragma with the value that it must report back.
     fn settings(&self) -> Vec<(&'static str, &'static str)> {
         let mut settings = vec![
+            ("journal_mode", "wal"),
             // FULL: a commit returns after the log is on disk.
             ("synchronous", "2"),
             ("foreign_keys", "1"),

@@ -1,6 +1,7 @@
 //! Statements on one connection.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
@@ -28,15 +29,15 @@ impl Session {
     pub(crate) fn query_opt(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StorageError> {
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
         bind(&mut statement, sql, params)?;
-        let columns = statement.column_count();
+        let (columns, changes) = (statement.column_count(), !statement.readonly());
         let mut rows = statement.raw_query();
         let first = rows
             .next()
             .map_err(fault)?
             .map(|row| read(row, columns))
             .transpose()?;
-        // A change with RETURNING takes place while its rows are read: all of them, or it is cut short.
-        while rows.next().map_err(fault)?.is_some() {}
+        // A change with RETURNING is done only when all its rows were read.
+        while changes && rows.next().map_err(fault)?.is_some() {}
         Ok(first)
     }
 
@@ -85,7 +86,7 @@ impl Session {
     }
 
     /// How long a statement waits for another process.
-    pub(super) fn wait_at_most(&mut self, limit: std::time::Duration) -> Result<(), StorageError> {
+    pub(super) fn wait_at_most(&mut self, limit: Duration) -> Result<(), StorageError> {
         self.connection.busy_timeout(limit).map_err(fault)
     }
 }
@@ -107,7 +108,9 @@ fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, StorageError> {
             ValueRef::Null => Cell::Null,
             ValueRef::Integer(value) => Cell::Int(value),
             ValueRef::Real(value) => Cell::Real(value),
-            ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into()),
+            ValueRef::Text(text) => {
+                Cell::Text(std::str::from_utf8(text).map_err(StorageError::opaque)?.into())
+            }
             ValueRef::Blob(bytes) => match bytes.try_into() {
                 Ok(bytes) => Cell::Bytes16(bytes),
                 Err(_other_length) => Cell::Blob(bytes.into()),

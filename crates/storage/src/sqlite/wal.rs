@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Wal {
     file: PathBuf,
     busy_timeout: Duration,
+    limit: u64,
     /// The size at which to try next.
     next: u64,
 }
@@ -31,6 +32,7 @@ impl Wal {
         Self {
             file: file.into(),
             busy_timeout,
+            limit: LIMIT,
             next: LIMIT,
         }
     }
@@ -42,14 +44,14 @@ impl Wal {
             return;
         }
         match self.truncate(session) {
-            Ok(true) => self.next = LIMIT,
+            Ok(true) => self.next = self.limit,
             // A long read is in the way: try again when it costs this much more.
             Ok(false) => {
-                self.next = size + LIMIT;
+                self.next = size + self.limit;
                 tracing::warn!(size, "a long read keeps the write-ahead log from being cut back");
             }
             Err(error) => {
-                self.next = size + LIMIT;
+                self.next = size + self.limit;
                 tracing::error!(size, %error, "the write-ahead log could not be cut back");
             }
         }
@@ -60,5 +62,80 @@ impl Wal {
         let row = session.query_opt("PRAGMA wal_checkpoint(TRUNCATE)", &[]);
         session.wait_at_most(self.busy_timeout)?;
         row?.map_or(Ok(false), |row| row.get::<bool>(0).map(|busy| !busy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread;
+
+    use super::super::connection::{Access, Opening};
+    use super::*;
+
+    const SMALL: u64 = 1 << 20;
+
+    /// Takes a snapshot, hands on, and keeps it until the other one hands back: there is always a reader.
+    fn read_in_turn(mut session: Session, turn: &Receiver<()>, other: &Sender<()>, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) && turn.recv().is_ok() {
+            if session.in_transaction() {
+                session.step("COMMIT").unwrap();
+            }
+            session.step("BEGIN").unwrap();
+            session.query("SELECT max(id) FROM entry", &[]).unwrap();
+            if other.send(()).is_err() {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn the_log_stays_bounded_although_there_is_always_a_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usher.db");
+        let opening = Opening {
+            path: path.clone(),
+            busy_timeout: PATIENCE,
+            access: Access::Write,
+        };
+        let open = |access| {
+            Opening {
+                access,
+                ..opening.clone()
+            }
+            .open()
+            .unwrap()
+            .0
+        };
+        let mut writer = open(Access::Write);
+        writer
+            .script("CREATE TABLE entry (id INTEGER PRIMARY KEY, text TEXT)")
+            .unwrap();
+        let mut wal = Wal {
+            limit: SMALL,
+            next: SMALL,
+            ..Wal::new(&path, PATIENCE)
+        };
+
+        let stop = AtomicBool::new(false);
+        let ((to_one, one), (to_two, two)) = (channel(), channel());
+        let readers = (open(Access::Read), open(Access::Read));
+        to_one.send(()).unwrap();
+        let stop = &stop;
+        thread::scope(|scope| {
+            scope.spawn(move || read_in_turn(readers.0, &one, &to_two, stop));
+            scope.spawn(move || read_in_turn(readers.1, &two, &to_one, stop));
+            let mut largest = 0;
+            for _ in 0..2000 {
+                writer
+                    .execute("INSERT INTO entry (text) VALUES ($1)", &["x".repeat(4000).into()])
+                    .unwrap();
+                wal.tend(&mut writer);
+                largest = largest.max(fs::metadata(&wal.file).unwrap().len());
+            }
+            stop.store(true, Ordering::Relaxed);
+            assert!(largest < 2 * SMALL, "{largest}");
+        });
     }
 }

@@ -1,9 +1,10 @@
 //! What the tests share: a database of their own, and the one place that knows which engine it is.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, mpsc};
 
 use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use usher_storage::migrate::Migration;
 use usher_storage::{Storage, StorageConfig, StorageError, Tx, Work};
 
@@ -18,7 +19,6 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
             size INTEGER NOT NULL DEFAULT 0
         ) STRICT;
         CREATE UNIQUE INDEX room_by_slug ON room (slug);
-        CREATE UNIQUE INDEX room_by_folded_slug ON room (lower(slug));
         CREATE TABLE door (
             id INTEGER PRIMARY KEY,
             room_id BLOB NOT NULL REFERENCES room (id)
@@ -28,6 +28,8 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
             room_id BLOB NOT NULL REFERENCES room (id) DEFERRABLE INITIALLY DEFERRED
         ) STRICT;
         CREATE TABLE entry (id INTEGER PRIMARY KEY, text TEXT) STRICT;
+        CREATE TABLE label (text TEXT) STRICT;
+        CREATE UNIQUE INDEX label_by_folded_text ON label (lower(text));
         CREATE TABLE anything (id INTEGER PRIMARY KEY, value ANY) STRICT;
     ",
 }];
@@ -59,13 +61,14 @@ impl World {
         Storage::open(self.config()).await.unwrap()
     }
 
-    /// A storage that gives up soon when another one holds the database.
-    pub(crate) async fn open_impatient(&self) -> Storage {
-        let config = StorageConfig {
-            busy_timeout: Duration::from_millis(50),
-            ..self.config()
-        };
-        Storage::open(config).await.unwrap()
+    /// The names of the database's files, sorted.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let folder = std::fs::read_dir(self.folder.path().join("data")).unwrap();
+        let mut names: Vec<_> = folder
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
     }
 }
 
@@ -103,4 +106,84 @@ pub(crate) async fn entries(storage: &Storage) -> Vec<String> {
         })
         .await
         .unwrap()
+}
+
+/// Holds a thread of the storage inside a unit until it is told to go on: a test decides what happens meanwhile.
+pub(crate) struct Gate {
+    entered: Mutex<Option<oneshot::Sender<()>>>,
+    open: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Gate {
+    /// The gate, the news that a unit stands at it, and its key.
+    pub(crate) fn new() -> (Arc<Self>, oneshot::Receiver<()>, mpsc::Sender<()>) {
+        let (entered, news) = oneshot::channel();
+        let (key, open) = mpsc::channel();
+        (
+            Arc::new(Self {
+                entered: Mutex::new(Some(entered)),
+                open: Mutex::new(open),
+            }),
+            news,
+            key,
+        )
+    }
+
+    /// Stands at the gate until the key is used or dropped. Later passages are free.
+    pub(crate) fn pass(&self) {
+        if let Some(entered) = self.entered.lock().unwrap().take() {
+            entered.send(()).unwrap();
+            let _opened = self.open.lock().unwrap().recv();
+        }
+    }
+}
+
+/// Keeps the writer busy until it is released, so that units queue behind it and share a batch.
+pub(crate) struct Occupied {
+    storage: Storage,
+    key: mpsc::Sender<()>,
+    holder: JoinHandle<Result<(), StorageError>>,
+}
+
+impl Occupied {
+    /// The writer has begun its unit, holds the lock of the database and waits.
+    pub(crate) async fn new(storage: &Storage) -> Self {
+        let (gate, news, key) = Gate::new();
+        let holder = tokio::spawn({
+            let storage = storage.clone();
+            async move { storage.write(move |tx| stand_at(tx, Arc::clone(&gate))).await }
+        });
+        news.await.unwrap();
+        Self {
+            storage: storage.clone(),
+            key,
+            holder,
+        }
+    }
+
+    /// Waits until so many units are queued behind it.
+    pub(crate) async fn with_queued(&self, units: u64) {
+        while self.storage.stats().queued < units {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) async fn release(self) {
+        drop(self.key);
+        self.holder.await.unwrap().unwrap();
+    }
+}
+
+/// A unit of work that does nothing but stand at a gate.
+pub(crate) fn stand_at<'t>(_tx: &'t mut Tx<'_>, gate: Arc<Gate>) -> Work<'t, ()> {
+    Box::pin(async move {
+        gate.pass();
+        Ok(())
+    })
+}
+
+/// Starts adding one entry.
+pub(crate) fn spawn_add(storage: &Storage, text: &'static str) -> JoinHandle<Result<u64, StorageError>> {
+    let storage = storage.clone();
+    tokio::spawn(async move { add(&storage, text).await })
 }
