@@ -1,0 +1,70 @@
+//! The config file of a test: what most tests want, with the parts open that some change.
+
+/// The contents of the config file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The organisation's e-mail domains.
+    pub domains: Vec<String>,
+    /// The sources; the first is the one most tests push to.
+    pub sources: Vec<Source>,
+    /// TOML that follows, for what has no field here.
+    pub more: String,
+}
+
+/// One `[[source]]` of kind `scim`.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, which is in its SCIM address.
+    pub name: String,
+    /// TOML lines of its `[source.settings]`.
+    pub settings: String,
+}
+
+impl Source {
+    /// A source with the settings' defaults.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            settings: String::new(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            domains: vec!["contoso.com".to_owned()],
+            sources: vec![Source::named("idp")],
+            more: String::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The file's text; the database is in the folder that the server runs in.
+    pub(super) fn text(&self) -> String {
+        let domains: Vec<String> = self
+            .domains
+            .iter()
+            .map(|domain| format!("\"{domain}\""))
+            .collect();
+        let mut text = format!(
+            "[organisation]\n\
+             name = \"Contoso AG\"\n\
+             domains = [{}]\n\
+             sso_url = \"https://portal.example/sso/contoso\"\n\n\
+             [storage]\n\
+             url = \"sqlite:usher.db\"\n\n\
+             [server]\n\
+             listen = \"127.0.0.1:0\"\n\n",
+            domains.join(", ")
+        );
+        for Source { name, settings } in &self.sources {
+            text.push_str(&format!(
+                "[[source]]\nname = \"{name}\"\nkind = \"scim\"\nmode = \"push\"\n[source.settings]\n{settings}\n\n"
+            ));
+        }
+        text.push_str(&self.more);
+        text
+    }
+}

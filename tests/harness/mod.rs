@@ -1,0 +1,49 @@
+//! The built binary as its users meet it: started with a config file, spoken to over HTTP and through the command line.
+//!
+//! Each test makes a [`World`] of its own, in a temporary folder and on a port that the system chooses; nothing outlives
+//! it. Waiting is always for a condition, under [`DEADLINE`].
+
+mod answer;
+mod api;
+mod cli;
+mod config;
+mod needs;
+mod output;
+mod scim2;
+mod server;
+mod world;
+
+use std::time::Duration;
+
+pub use answer::Answer;
+pub use api::Client;
+pub use cli::Finished;
+pub use config::{Config, Source};
+pub use needs::{python, seeded_binary, strace};
+pub use output::Output;
+pub use scim2::Scim2;
+pub use server::Server;
+pub use world::World;
+
+/// How long anything may take before it counts as stuck. Generous: only a broken program ever waits this long.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often a condition that cannot announce itself is looked at again.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Looks again and again until `condition` gives a value; fails the test at the deadline, naming what it waited for.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+    let mut glances = tokio::time::interval(GLANCE);
+    let looking = async {
+        loop {
+            glances.tick().await;
+            if let Some(value) = condition().await {
+                return value;
+            }
+        }
+    };
+    match tokio::time::timeout(DEADLINE, looking).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {} s in vain for {what}", DEADLINE.as_secs()),
+    }
+}
