@@ -3,11 +3,13 @@
 mod adapter_error;
 mod change;
 mod clock;
+mod domain;
 mod draw;
 mod ids;
 mod level;
 mod profile;
 mod provisioning;
+mod registry;
 mod source;
 
 pub use adapter_error::{AdapterError, ErrorKind, RetryAdvice};
@@ -15,6 +17,10 @@ pub use change::{
     ChangeSink, Checkpoint, DirectoryChange, GroupRecord, MemberKind, UnknownScope, UserRecord,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use domain::{
+    EndReason, GroupNaming, HoldKind, HoldState, MappingState, MembershipKind, OrderState, ParkReason, Rejoin,
+    RestoreState, Role, RoomState, Scope, SourceState, StartReason, Stray, UnknownWord,
+};
 pub use draw::{Draw, Ids};
 pub use ids::{
     ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, OrderId, PersonId, RemoteGroupId,
@@ -26,4 +32,5 @@ pub use provisioning::{
     AdapterDescription, Capabilities, CheckReport, GroupQuery, GroupSummary, Mode, Permission,
     PermissionCheck, PermissionState, ProvisioningAdapter, ReadOutcome, ReadRequest,
 };
+pub use registry::{Factory, Registry, Settings};
 pub use source::{SourceName, SourceNameError};
