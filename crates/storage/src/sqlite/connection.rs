@@ -25,6 +25,9 @@ pub(super) struct Opening {
     pub(super) access: Access,
 }
 
+/// Settings as the connection reported them back.
+pub(super) type Settings = Vec<(&'static str, String)>;
+
 /// Statements kept prepared on each connection: more than the program has.
 const PREPARED: usize = 256;
 
@@ -37,7 +40,7 @@ impl Opening {
     ///
     /// # Errors
     /// [`StorageError::Setting`] when one is not in force.
-    pub(super) fn open(&self) -> Result<(Session, Vec<(&'static str, String)>), StorageError> {
+    pub(super) fn open(&self) -> Result<(Session, Settings), StorageError> {
         let flags = match self.access {
             Access::Write => {
                 if let Some(folder) = self.path.parent() {
@@ -59,7 +62,7 @@ impl Opening {
             .settings()
             .into_iter()
             .map(|(setting, wanted)| set(&connection, setting, wanted));
-        let values = values.collect::<Result<_, _>>()?;
+        let values = values.collect::<Result<Settings, _>>()?;
         Ok((Session::new(connection), values))
     }
 

@@ -21,7 +21,7 @@ mod writer;
 
 pub(crate) use session::Session;
 
-use connection::{Access, Opening};
+use connection::{Access, Opening, Settings};
 use unit::{Message, Pending};
 
 /// How many units may wait for the writer, and how many for the readers, before callers wait to queue.
@@ -73,7 +73,7 @@ impl Sqlite {
         settings.push({
             let (opening, migrations, counters) = (opening.clone(), config.migrations, Arc::clone(&counters));
             start("writer".to_owned(), move |ready| {
-                writer::run(&opening, migrations, &counters, queue, ready)
+                writer::run(&opening, migrations, &counters, queue, ready);
             })
             .await?
         });
@@ -140,7 +140,7 @@ impl Sqlite {
 }
 
 /// What a thread reports once it is ready for work, or why it never will be.
-type Ready = oneshot::Sender<Result<Vec<(&'static str, String)>, StorageError>>;
+type Ready = oneshot::Sender<Result<Settings, StorageError>>;
 
 async fn start(
     connection: String,

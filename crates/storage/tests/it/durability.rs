@@ -17,7 +17,6 @@ async fn a_result_arrives_after_the_commit() {
 }
 
 /// The first unit of a batch has run, the last one has not: none of the batch may be answered yet.
-#[cfg(not(feature = "fault-ack-before-commit"))]
 #[tokio::test]
 async fn no_unit_of_a_batch_is_answered_before_all_of_it_is_committed() {
     let (_world, storage) = fresh().await;

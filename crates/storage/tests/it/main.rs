@@ -1,5 +1,7 @@
 //! The promises of the storage, one named test for each.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod closing;
 mod concurrency;
 mod durability;
