@@ -1,6 +1,5 @@
 //! End-to-end tests: the built binary, driven over HTTP and through its command line by clients that are not ours.
 
-#![expect(missing_docs, reason = "a test binary has no readers of its documentation")]
 #![expect(unreachable_pub, reason = "the harness is written as a small library")]
 
 mod conformance;

@@ -13,6 +13,9 @@ use crate::workspace::{self, Workspace, heading, succeeds};
 /// The pinned packages of the Python side of the tests.
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
 
+/// The need for the seeded binary, which the run builds itself.
+pub(crate) const SEEDED: &str = "seeded";
+
 /// A tool, or a set of packages, that some tests cannot do without.
 pub(crate) struct Need {
     /// Its name for `--without`.
@@ -54,6 +57,14 @@ const NEEDS: &[Need] = &[
         is_there: |_| succeeds(Command::new("strace").args(["-f", "-e", "trace=none", "true"])),
         then: None,
     },
+    Need {
+        name: SEEDED,
+        why: "a second build, which acknowledges before the commit: the tests must notice",
+        packages: &[],
+        where_present: false,
+        is_there: |_| true,
+        then: None,
+    },
 ];
 
 /// What the run has, and what it goes without.
@@ -62,6 +73,13 @@ pub(crate) struct Provision {
     pub(crate) missing: Vec<(&'static str, String)>,
     /// The Python that has the packages, unless it is left out.
     pub(crate) python: Option<PathBuf>,
+}
+
+impl Provision {
+    /// Whether the tests that need it can run.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        !self.missing.iter().any(|(missing, _)| *missing == name)
+    }
 }
 
 /// Lists what is needed, gets what is missing where we may, and stops with the commands to type where we may not.

@@ -65,6 +65,23 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     }
 }
 
+/// What the tests are told: what was left out by name, and where the rest is.
+fn environment(workspace: &Workspace, provision: &Provision) -> Result<Vec<(&'static str, String)>> {
+    let without: Vec<&str> = provision.missing.iter().map(|(name, _)| *name).collect();
+    let mut env = vec![("USHER_TEST_WITHOUT", without.join(","))];
+    if let Some(path) = &provision.python {
+        env.push(("USHER_TEST_PYTHON", path.display().to_string()));
+    }
+    if provision.has(needs::SEEDED) {
+        heading("the binary that acknowledges before the commit");
+        match binaries::build_seeded(workspace)? {
+            Some(path) => env.push(("USHER_SEEDED_BIN", path.display().to_string())),
+            None => println!("  the server knows no such fault yet"),
+        }
+    }
+    Ok(env)
+}
+
 fn parse(args: &[String]) -> Result<Asked> {
     let mut asked = Asked::default();
     let mut args = args.iter();
