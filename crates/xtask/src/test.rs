@@ -21,24 +21,9 @@ struct Asked {
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let asked = parse(args)?;
     let started = Instant::now();
-    let Provision { mut missing, python } = needs::provide(workspace, &asked.without)?;
-
-    heading("a binary that acknowledges before the commit, for the tests that must notice");
-    let mut env = vec![(
-        "USHER_TEST_WITHOUT",
-        missing
-            .iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(","),
-    )];
-    match binaries::build_seeded(workspace)? {
-        Some(path) => env.push(("USHER_SEEDED_BIN", path.display().to_string())),
-        None => println!("  the server knows no such fault"),
-    }
-    if let Some(path) = python {
-        env.push(("USHER_TEST_PYTHON", path.display().to_string()));
-    }
+    let provision = needs::provide(workspace, &asked.without)?;
+    let env = environment(workspace, &provision)?;
+    let mut missing = provision.missing;
 
     heading("documentation tests");
     let documented = runner::run_doctests(workspace)?;
