@@ -156,3 +156,23 @@ fn use_log(connection: &Connection, limit: Duration) -> Result<(), StorageError>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_not_taken_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert_eq!(
+            set(&connection, "synchronous", "2").unwrap(),
+            ("synchronous", "2".to_owned())
+        );
+        // A database in memory has no log.
+        let error = set(&connection, "journal_mode", "wal").unwrap_err();
+        assert!(
+            matches!(&error, StorageError::Setting { got, .. } if got == "memory"),
+            "{error}"
+        );
+    }
+}

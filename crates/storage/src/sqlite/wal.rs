@@ -3,6 +3,7 @@
 //! SQLite copies the log into the database as it goes, but starts it over only at a moment when no reader
 //! uses it. Under constant reading that moment may never come by itself, so past a size the writer waits for it.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,11 @@ impl Wal {
             }
             Err(error) => {
                 self.next = size + self.limit;
-                tracing::error!(size, %error, "the write-ahead log could not be cut back");
+                tracing::error!(
+                    size,
+                    error = &error as &dyn Error,
+                    "the write-ahead log could not be cut back"
+                );
             }
         }
     }

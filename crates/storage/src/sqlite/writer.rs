@@ -3,6 +3,8 @@
 //! Units that queue while a commit is under way form the next batch: one transaction, each unit in a
 //! savepoint, one wait for the disk. Callers hear of their result only after it.
 
+use std::error::Error;
+
 use tokio::sync::mpsc;
 
 use super::Ready;
@@ -83,7 +85,11 @@ impl Writer<'_> {
             if units.len() > 1 {
                 // Nothing of the batch was kept, and which unit is to blame may be unknown. Units may run
                 // more than once, so each gets its own transaction and its own result.
-                tracing::warn!(%error, units = units.len(), "a shared transaction failed, its units run one by one");
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    units = units.len(),
+                    "a shared transaction failed, its units run one by one"
+                );
                 units.chunks_mut(1).for_each(|unit| self.commit(unit));
             } else {
                 self.give_up(units, &error);
@@ -155,7 +161,10 @@ impl Writer<'_> {
         if self.session.in_transaction()
             && let Err(error) = self.session.step("ROLLBACK")
         {
-            tracing::error!(%error, "a transaction could not be rolled back");
+            tracing::error!(
+                error = &error as &dyn Error,
+                "a transaction could not be rolled back"
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use usher_storage::{Storage, StorageError, Tx, Work};
+use usher_storage::{Storage, StorageError, Tx, Value, Work};
 use uuid::Uuid;
 
 use crate::world::{Occupied, entries, fresh, spawn_add};
@@ -173,6 +173,27 @@ async fn a_transaction_that_is_lost_under_way_takes_no_neighbour_along() {
     })
     .await;
     assert!(matches!(result, Err(StorageError::Misuse(_))), "{result:?}");
+    assert_eq!(entries(&storage).await, ["before", "after"]);
+}
+
+/// SQLite's own limit on the file's size stands in for the disk's.
+#[tokio::test]
+async fn a_unit_that_fills_the_disk_fails_alone() {
+    let (_world, storage) = fresh().await;
+    let limit = storage.write(|tx| {
+        Box::pin(async move {
+            tx.query("PRAGMA max_page_count = 60", &[]).await?;
+            Ok(())
+        })
+    });
+    let limited: Result<(), StorageError> = limit.await;
+    limited.unwrap();
+    let result = between(&storage, |tx| {
+        let large = Value::from("x".repeat(1 << 20));
+        Box::pin(async move { tx.execute("INSERT INTO entry (text) VALUES ($1)", &[large]).await })
+    });
+    let result: Result<u64, StorageError> = result.await;
+    assert!(matches!(result, Err(StorageError::Full)), "{result:?}");
     assert_eq!(entries(&storage).await, ["before", "after"]);
 }
 
