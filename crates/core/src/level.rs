@@ -23,6 +23,18 @@ impl RoomModel {
     }
 }
 
+impl std::str::FromStr for RoomModel {
+    type Err = LevelError;
+
+    fn from_str(text: &str) -> Result<Self, LevelError> {
+        match text {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            other => Err(LevelError::Model(other.chars().take(64).collect())),
+        }
+    }
+}
+
 /// One level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +69,9 @@ pub enum LevelError {
     /// A key is empty or has unusual characters.
     #[error("level key '{0}' is not valid; use 1 to 63 lower-case letters, digits and underscores")]
     Key(String),
+    /// A room is neither open nor closed.
+    #[error("'{0}' is not a model of a room; use open or closed")]
+    Model(String),
     /// Nobody could ever administer a room.
     #[error("no level with administrator = true exists in the {0} model; mark at least one")]
     NoAdministrator(&'static str),

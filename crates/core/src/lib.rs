@@ -18,8 +18,8 @@ pub use change::{
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{
-    EndReason, GroupNaming, HoldKind, HoldState, MappingState, MembershipKind, OrderState, ParkReason, Rejoin,
-    RestoreState, Role, RoomState, Scope, SourceState, StartReason, Stray, UnknownWord,
+    EndReason, GroupNaming, HoldKind, HoldState, MappingState, MembershipKind, OrderState, ParkReason,
+    Rejoin, RestoreState, Role, RoomState, Scope, SourceState, StartReason, Stray, UnknownWord,
 };
 pub use draw::{Draw, Ids};
 pub use ids::{

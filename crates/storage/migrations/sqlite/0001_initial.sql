@@ -76,6 +76,7 @@ CREATE TABLE source_user (
 CREATE UNIQUE INDEX source_user_name ON source_user (source_id, user_key) WHERE gone_us IS NULL;
 CREATE INDEX source_user_external ON source_user (source_id, external_id) WHERE external_id IS NOT NULL;
 CREATE UNIQUE INDEX source_user_remote ON source_user (source_id, remote_id) WHERE remote_id IS NOT NULL AND gone_us IS NULL;
+CREATE INDEX source_user_former ON source_user (source_id, remote_id) WHERE remote_id IS NOT NULL AND gone_us IS NOT NULL;
 CREATE INDEX source_user_email ON source_user (source_id, email) WHERE email IS NOT NULL;
 CREATE INDEX source_user_person ON source_user (person_id);
 CREATE INDEX source_user_live ON source_user (source_id, id) WHERE gone_us IS NULL;
