@@ -190,7 +190,7 @@ fn judge_text(file: &str, text: &str) -> Vec<Finding> {
                 "SQL outside storage".to_owned(),
                 "add a query to usher-storage and call that",
             );
-        } else if builds_statement(line) {
+        } else if file.starts_with("crates/storage/") && builds_statement(line) {
             finding(
                 "SQL put together at run time".to_owned(),
                 &format!("write it as a constant, or build it in {BUILDS_SQL:?}"),
