@@ -131,6 +131,21 @@ pub async fn open(
         .transpose()
 }
 
+/// The open holds of a room, of any source.
+pub async fn open_in_room(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    kind: HoldKind,
+) -> Result<Vec<HoldRow>, StorageError> {
+    let sql =
+        select_hold!("FROM hold h WHERE h.room_id = $1 AND h.kind = $2 AND h.state = 'open' ORDER BY h.id");
+    tx.query(sql, &[room.into(), kind.into()])
+        .await?
+        .iter()
+        .map(hold_row)
+        .collect()
+}
+
 /// Open holds whose due date has come.
 pub async fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<HoldRow>, StorageError> {
     let sql = select_hold!(

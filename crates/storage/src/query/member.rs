@@ -199,18 +199,22 @@ pub async fn remove_group(tx: &mut Tx<'_>, group: SourceGroupId) -> Result<Vec<P
     tx.execute("DELETE FROM pending_member WHERE group_id = $1", &[group.into()])
         .await?;
     let users = keep_only(tx, group, &[]).await?;
-    persons(tx, &users).await
+    let people = persons_of_users(tx, &users).await?;
+    Ok(people.into_iter().map(|(_, person)| person).collect())
 }
 
 /// The people behind users, live or gone.
-pub async fn persons(tx: &mut Tx<'_>, users: &[SourceUserId]) -> Result<Vec<PersonId>, StorageError> {
+pub async fn persons_of_users(
+    tx: &mut Tx<'_>,
+    users: &[SourceUserId],
+) -> Result<Vec<(SourceUserId, PersonId)>, StorageError> {
     let rows = tx
         .query(
-            "SELECT u.person_id FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value",
+            "SELECT u.id, u.person_id FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value",
             &[uuids(users.iter().copied())],
         )
         .await?;
-    rows.iter().map(|row| row.get(0)).collect()
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// People in a group, by user id, dormant rows included.

@@ -1,0 +1,131 @@
+//! The door to the engine: every change, whoever asks for it, is one unit of work that begins here.
+
+use std::sync::{Arc, RwLock};
+
+use futures_util::future::BoxFuture;
+use usher_core::{Clock, Draw, Timestamp};
+use usher_storage::{Storage, StorageError, Tx, query};
+
+use crate::EngineError;
+use crate::policy::{Policy, StoredPolicy};
+use crate::unit::{Cause, Unit};
+
+/// The engine of one deployment. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    storage: Storage,
+    clock: Arc<dyn Clock>,
+    policy: Arc<RwLock<StoredPolicy>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine on a database. It decides by the rules stored there; see [`crate::policy_plan`] for how
+    /// they come there.
+    #[must_use]
+    pub fn new(storage: Storage, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            storage,
+            clock,
+            policy: Arc::default(),
+        }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Does `work` as one unit: what it changed in the directory, in mappings and by hand is decided and
+    /// applied, its events are appended, and only after all of it is durable does this return.
+    ///
+    /// The closure may run more than once and must not do anything but use the unit.
+    ///
+    /// # Errors
+    /// What `work` returned, or what stopped the deciding. Nothing is changed then.
+    pub async fn write<T, E>(
+        &self,
+        cause: Cause,
+        work: impl for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<EngineError> + From<StorageError> + Send + 'static,
+    {
+        let draw = Draw::new(&*self.clock);
+        let (cause, work, engine) = (Arc::new(cause), Arc::new(work), self.clone());
+        self.storage
+            .write(move |tx| {
+                let (cause, work, engine) = (Arc::clone(&cause), Arc::clone(&work), engine.clone());
+                Box::pin(async move {
+                    let policy = engine.policy(tx).await?;
+                    let mut unit = Unit::new(tx, policy, draw, &cause);
+                    let result = work(&mut unit).await?;
+                    unit.finish().await?;
+                    Ok(result)
+                })
+            })
+            .await
+    }
+
+    /// Reads one consistent state of the database.
+    ///
+    /// # Errors
+    /// What `work` returned.
+    pub async fn read<T, E>(
+        &self,
+        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.storage.read(work).await
+    }
+
+    /// The rules in force in this transaction.
+    ///
+    /// # Errors
+    /// When the stored rules cannot be read, or none were stored yet.
+    pub async fn policy(&self, tx: &mut Tx<'_>) -> Result<Arc<Policy>, EngineError> {
+        let version = query::policy::version(tx).await?.unwrap_or(0);
+        {
+            let known = self.policy.read().expect("no holder of this lock panics");
+            if known.version == version {
+                return Ok(Arc::clone(&known.policy));
+            }
+        }
+        let stored = query::policy::load(tx).await?;
+        let policy: Policy = match &stored {
+            Some(row) => serde_json::from_str(&row.active).map_err(|error| {
+                StorageError::Corrupt(format!("the stored rules cannot be read: {error}"))
+            })?,
+            None => Policy::default(),
+        };
+        let fresh = StoredPolicy {
+            version,
+            policy: Arc::new(policy),
+        };
+        let policy = Arc::clone(&fresh.policy);
+        *self.policy.write().expect("no holder of this lock panics") = fresh;
+        Ok(policy)
+    }
+}

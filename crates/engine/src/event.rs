@@ -1,0 +1,162 @@
+//! The kinds of events.
+
+macro_rules! event_kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),* $(,)?) => {
+        /// What happened. Past tense, one fact each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventKind {
+            $($(#[$doc])* $name),*
+        }
+
+        impl EventKind {
+            /// Every kind, for documents and filters.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The word in the feed.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),*
+                }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// A source created a user.
+    UserCreated = "directory.user.created",
+    /// A source changed a user.
+    UserChanged = "directory.user.changed",
+    /// A source deactivated a user.
+    UserDeactivated = "directory.user.deactivated",
+    /// A source activated a user again.
+    UserReactivated = "directory.user.reactivated",
+    /// A source deleted a user.
+    UserDeleted = "directory.user.deleted",
+    /// A new user has the address of somebody else.
+    UserSimilar = "directory.user.similar",
+    /// A source created a group.
+    GroupCreated = "directory.group.created",
+    /// A source renamed or changed a group.
+    GroupChanged = "directory.group.changed",
+    /// A source deleted a group.
+    GroupDeleted = "directory.group.deleted",
+    /// A source added or removed members of a group.
+    GroupMembersChanged = "directory.group.members_changed",
+    /// A source named members that nobody knows.
+    GroupMembersPending = "directory.group.members_pending",
+    /// Group member rows were distrusted after an inactivity.
+    MembersDormant = "directory.group.members_dormant",
+    /// A group arrived that no confirmed mapping names.
+    GroupParked = "directory.group.parked",
+    /// A source appeared in the configuration.
+    SourceAdded = "source.added",
+    /// A source disappeared from the configuration; nothing more is known of it, and nobody ends.
+    SourceFrozen = "source.frozen",
+    /// A frozen source is configured again.
+    SourceThawed = "source.thawed",
+    /// A source was retired by a human.
+    SourceRetired = "source.retired",
+    /// The rules were changed in the configuration and wait for a confirmation.
+    PolicyProposed = "policy.proposed",
+    /// New rules are in force.
+    PolicyConfirmed = "policy.confirmed",
+    /// A membership began.
+    MembershipStarted = "membership.started",
+    /// A membership ended.
+    MembershipEnded = "membership.ended",
+    /// A membership's level changed.
+    MembershipLevelChanged = "membership.level_changed",
+    /// An ending was held by the brake.
+    MembershipHeld = "membership.held",
+    /// A held or kept membership is desired again.
+    MembershipReleased = "membership.released",
+    /// The last administrator was kept though the source removed them.
+    MembershipKept = "membership.kept_last_administrator",
+    /// A managed membership became a manual one.
+    MembershipMadeManual = "membership.made_manual",
+    /// A membership was restored in place of another.
+    MembershipRestored = "membership.restored",
+    /// A restore was undone.
+    MembershipRestoreUndone = "membership.restore_undone",
+    /// A person waits at a room's door for a human.
+    PersonParked = "person.parked",
+    /// A person no longer waits.
+    PersonUnparked = "person.unparked",
+    /// Two identities were linked by a human.
+    PersonLinked = "person.linked",
+    /// A former membership could be restored.
+    RestoreSuggested = "restore.suggested",
+    /// A suggestion was closed.
+    RestoreClosed = "restore.closed",
+    /// The brake opened a hold.
+    HoldOpened = "hold.opened",
+    /// A hold was approved and its endings were applied.
+    HoldApproved = "hold.approved",
+    /// A hold was rejected; its people stay.
+    HoldRejected = "hold.rejected",
+    /// A hold that nobody decided was applied.
+    HoldApplied = "hold.applied",
+    /// A hold became empty, because all of its people are desired again or ended otherwise.
+    HoldReleased = "hold.released",
+    /// A room was created.
+    RoomCreated = "room.created",
+    /// The portal reported the room's id and URL.
+    RoomReady = "room.ready",
+    /// The room is in use.
+    RoomLive = "room.live",
+    /// The room was archived.
+    RoomArchived = "room.archived",
+    /// The room was reopened.
+    RoomReopened = "room.reopened",
+    /// The room has no administrator any more.
+    RoomWithoutAdministrator = "room.without_administrator",
+    /// The room has an administrator again.
+    RoomAdministratorFound = "room.administrator_found",
+    /// A mapping was made.
+    MappingCreated = "mapping.created",
+    /// A mapping was bound to its group.
+    MappingBound = "mapping.bound",
+    /// A mapping was confirmed: the group may be added to the application now.
+    MappingConfirmed = "mapping.confirmed",
+    /// A mapping was replaced by another group's.
+    MappingReplaced = "mapping.replaced",
+    /// A mapping was retired.
+    MappingRetired = "mapping.retired",
+    /// An order moved to another state.
+    OrderMoved = "order.moved",
+    /// An order's fields were changed.
+    OrderChanged = "order.changed",
+    /// An order's administrator was bound to a person.
+    OrderAdministratorBound = "order.administrator_bound",
+    /// An order needs somebody.
+    OrderAlert = "order.alert",
+    /// A grant was written.
+    GrantWritten = "grant.written",
+    /// A grant was dropped.
+    GrantDropped = "grant.dropped",
+    /// A grant moved to another membership.
+    GrantMoved = "grant.moved",
+    /// A token was made.
+    TokenCreated = "token.created",
+    /// A token was revoked.
+    TokenRevoked = "token.revoked",
+    /// A customer's signing key was registered.
+    KeyRegistered = "key.registered",
+    /// A customer's signing key was revoked.
+    KeyRevoked = "key.revoked",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_kinds_share_a_word() {
+        let mut words: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), EventKind::ALL.len());
+    }
+}

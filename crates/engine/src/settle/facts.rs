@@ -1,0 +1,264 @@
+//! Facts for a rectangle of rooms and people, in a number of statements that does not depend on how many
+//! there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use usher_core::{PersonId, RoomId, RoomState, Scope};
+use usher_storage::query;
+use usher_storage::query::facts::{Account, Backing};
+use usher_storage::query::hold::ParkedRow;
+use usher_storage::query::membership::MembershipRow;
+use usher_storage::query::person::PersonRow;
+use usher_storage::query::room::RoomRow;
+
+use super::decide::{AccountState, Desired, Door, Effective, PairFacts};
+use crate::EngineError;
+use crate::policy::Policy;
+use crate::unit::Unit;
+
+/// The facts of a batch, and the rows that applying needs.
+pub(crate) struct Batch {
+    pub(crate) rooms: BTreeMap<RoomId, RoomRow>,
+    pub(crate) pairs: Vec<Pair>,
+    /// Address and name of those who may start.
+    pub(crate) people: BTreeMap<PersonId, PersonRow>,
+}
+
+/// One person in one room.
+pub(crate) struct Pair {
+    pub(crate) room: RoomId,
+    pub(crate) person: PersonId,
+    pub(crate) facts: PairFacts,
+    pub(crate) membership: Option<MembershipRow>,
+    pub(crate) parked: Option<ParkedRow>,
+}
+
+/// Reads the facts. Brake and last administrator are left at "passes" and "no": they depend on what else
+/// ends and are found by [`super::brake`].
+pub(crate) async fn load(
+    unit: &mut Unit<'_, '_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<Batch, EngineError> {
+    let room_rows: BTreeMap<_, _> = query::room::by_ids(unit.tx, rooms.iter().copied())
+        .await?
+        .into_iter()
+        .map(|room| (room.id, room))
+        .collect();
+    let mut desired = desired(unit, rooms, persons).await?;
+    let mut active: BTreeMap<_, _> = query::membership::active(unit.tx, rooms, persons)
+        .await?
+        .into_iter()
+        .map(|membership| ((membership.room, membership.person), membership))
+        .collect();
+    let mut parked = query::hold::parked(unit.tx, rooms, persons).await?;
+
+    let unwanted: Vec<PersonId> = active
+        .keys()
+        .filter(|pair| !desired.contains_key(*pair))
+        .map(|(_, person)| *person)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let accounts = account_states(unit, &unwanted).await?;
+
+    let arriving: Vec<PersonId> = desired
+        .keys()
+        .filter(|pair| !active.contains_key(*pair))
+        .map(|(_, person)| *person)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let mut doors = doors(unit, &room_rows, &desired, &active, &arriving).await?;
+    let people = if arriving.is_empty() {
+        BTreeMap::new()
+    } else {
+        query::person::by_ids(unit.tx, arriving)
+            .await?
+            .into_iter()
+            .map(|person| (person.id, person))
+            .collect()
+    };
+    close_doors_for_twins(rooms, &people, &mut doors);
+
+    let mut pairs = Vec::with_capacity(rooms.len() * persons.len());
+    for room in rooms {
+        let archived = room_rows
+            .get(room)
+            .is_none_or(|row| row.state == RoomState::Archived);
+        for person in persons {
+            let pair = (*room, *person);
+            let membership = active.remove(&pair);
+            pairs.push(Pair {
+                room: *room,
+                person: *person,
+                facts: PairFacts {
+                    desired: desired.remove(&pair),
+                    effective: membership.as_ref().map(|membership| Effective {
+                        kind: membership.kind,
+                        stray: membership.stray,
+                    }),
+                    account: accounts.get(person).copied().unwrap_or(AccountState::Usable),
+                    archived,
+                    door: doors.get(&pair).copied().unwrap_or(Door::Open),
+                    last_administrator: false,
+                    brake_passes: true,
+                    removal: unit.removal.reason,
+                },
+                membership,
+                parked: parked.remove(&pair),
+            });
+        }
+    }
+    Ok(Batch {
+        rooms: room_rows,
+        pairs,
+        people,
+    })
+}
+
+/// What is asked for, for those of the pairs for whom something is.
+pub(crate) async fn desired(
+    unit: &mut Unit<'_, '_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<BTreeMap<(RoomId, PersonId), Desired>, EngineError> {
+    let mut desired: BTreeMap<(RoomId, PersonId), Desired> = BTreeMap::new();
+    for backing in query::facts::backings(unit.tx, rooms, persons).await? {
+        if backing.counts() {
+            let pair = (backing.room, backing.person);
+            match desired.get_mut(&pair) {
+                None => {
+                    desired.insert(pair, from_backing(backing));
+                }
+                Some(known) => join(&unit.policy, known, backing),
+            }
+        }
+    }
+    Ok(desired)
+}
+
+fn from_backing(backing: Backing) -> Desired {
+    Desired {
+        mapping: backing.mapping,
+        user: backing.user,
+        source: backing.source,
+        level: backing.level,
+        rejoin: backing.rejoin,
+        rejoin_days: backing.rejoin_days,
+    }
+}
+
+/// Several groups lead to one room: the lowest starting level and the strictest rejoin policy win.
+fn join(policy: &Policy, known: &mut Desired, backing: Backing) {
+    let rank = |level: &str| policy.levels.get(level).map_or(0, |level| level.rank);
+    known.rejoin = known.rejoin.max(backing.rejoin);
+    known.rejoin_days = match (known.rejoin_days, backing.rejoin_days) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    if (rank(&backing.level), backing.mapping) < (rank(&known.level), known.mapping) {
+        known.level = backing.level;
+        known.mapping = backing.mapping;
+        known.user = backing.user;
+        known.source = backing.source;
+    }
+}
+
+/// What stands behind people, over all of their accounts.
+pub(crate) async fn account_states(
+    unit: &mut Unit<'_, '_>,
+    persons: &[PersonId],
+) -> Result<BTreeMap<PersonId, AccountState>, EngineError> {
+    if persons.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut states: BTreeMap<_, _> = persons
+        .iter()
+        .map(|person| (*person, AccountState::None))
+        .collect();
+    for account in query::facts::accounts(unit.tx, persons).await? {
+        let state = states.entry(account.person).or_insert(AccountState::None);
+        *state = better(*state, state_of(account));
+    }
+    Ok(states)
+}
+
+fn state_of(account: Account) -> AccountState {
+    match account {
+        Account { gone: true, .. } => AccountState::Gone,
+        Account { active: false, .. } => AccountState::Inactive,
+        Account { scope: Scope::In, .. } => AccountState::Usable,
+        _ => AccountState::OutOfScope,
+    }
+}
+
+fn better(a: AccountState, b: AccountState) -> AccountState {
+    let rank = |state| match state {
+        AccountState::None => 0,
+        AccountState::Gone => 1,
+        AccountState::Inactive => 2,
+        AccountState::OutOfScope => 3,
+        AccountState::Usable => 4,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+type Doors = BTreeMap<(RoomId, PersonId), Door>;
+
+/// What stands in the way of those who may start.
+async fn doors(
+    unit: &mut Unit<'_, '_>,
+    rooms: &BTreeMap<RoomId, RoomRow>,
+    desired: &BTreeMap<(RoomId, PersonId), Desired>,
+    active: &BTreeMap<(RoomId, PersonId), MembershipRow>,
+    arriving: &[PersonId],
+) -> Result<Doors, EngineError> {
+    let mut doors = Doors::new();
+    if arriving.is_empty() {
+        return Ok(doors);
+    }
+    let ids: Vec<RoomId> = rooms.keys().copied().collect();
+    for (room, person, other) in query::person::same_address_inside(unit.tx, &ids, arriving).await? {
+        doors.insert((room, person), Door::SameAddress(other));
+    }
+    for room in rooms.values() {
+        let Some(limit) = room.arrival_limit else { continue };
+        let inside = query::membership::count_managed(unit.tx, room.id, limit).await?;
+        let mut places = limit - inside;
+        for pair in desired
+            .keys()
+            .filter(|pair| pair.0 == room.id && !active.contains_key(*pair))
+        {
+            if doors.contains_key(pair) {
+                continue;
+            }
+            if places <= 0 {
+                doors.insert(*pair, Door::BeyondExpected);
+            }
+            places -= 1;
+        }
+    }
+    Ok(doors)
+}
+
+/// Two newcomers with one address: the first in order goes in, the other waits.
+fn close_doors_for_twins(rooms: &[RoomId], people: &BTreeMap<PersonId, PersonRow>, doors: &mut Doors) {
+    let mut first: BTreeMap<&str, PersonId> = BTreeMap::new();
+    let mut twins = Vec::new();
+    for person in people.values() {
+        if let Some(email) = person.email.as_deref() {
+            match first.get(email) {
+                None => {
+                    first.insert(email, person.id);
+                }
+                Some(other) => twins.push((person.id, *other)),
+            }
+        }
+    }
+    for room in rooms {
+        for (twin, other) in &twins {
+            doors.entry((*room, *twin)).or_insert(Door::SameAddress(*other));
+        }
+    }
+}

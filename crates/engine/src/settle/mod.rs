@@ -1,0 +1,90 @@
+//! From what was touched to what is in force: facts, decisions, and their application, in batches.
+
+mod apply;
+mod brake;
+mod decide;
+mod facts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use usher_core::{PersonId, RoomId};
+use usher_storage::{StorageError, query};
+
+pub use decide::{AccountState, Decision, Desired, Door, Effective, PairFacts, decide};
+
+use crate::EngineError;
+use crate::unit::Unit;
+
+/// People whose facts are read together.
+const BATCH: usize = 1000;
+
+/// Applying may touch again, for instance when a new administrator frees the last one. It ends by itself;
+/// this bound turns a mistake of ours into an error.
+const MAX_ROUNDS: usize = 16;
+
+/// Decides what was touched and applies it, until nothing is left to decide.
+pub(crate) async fn settle(unit: &mut Unit<'_, '_>) -> Result<(), EngineError> {
+    for _ in 0..MAX_ROUNDS {
+        let pairs = touched_pairs(unit).await?;
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        for (rooms, persons) in batches(pairs) {
+            let batch = facts::load(unit, &rooms, &persons).await?;
+            apply::apply(unit, batch).await?;
+        }
+    }
+    Err(StorageError::Misuse("deciding did not come to an end".into()).into())
+}
+
+/// Takes what was touched, as pairs.
+async fn touched_pairs(unit: &mut Unit<'_, '_>) -> Result<BTreeSet<(RoomId, PersonId)>, EngineError> {
+    let touched = std::mem::take(&mut unit.touched);
+    let mut pairs = touched.pairs;
+    if !touched.persons.is_empty() {
+        pairs.extend(query::facts::pairs_of_persons(unit.tx, touched.persons).await?);
+    }
+    if !touched.members.is_empty() {
+        let groups: BTreeSet<_> = touched.members.iter().map(|(group, _)| *group).collect();
+        let mut rooms: BTreeMap<_, Vec<RoomId>> = BTreeMap::new();
+        for (group, room) in query::mapping::confirmed_rooms(unit.tx, groups).await? {
+            rooms.entry(group).or_default().push(room);
+        }
+        for (group, person) in touched.members {
+            pairs.extend(
+                rooms
+                    .get(&group)
+                    .into_iter()
+                    .flatten()
+                    .map(|room| (*room, person)),
+            );
+        }
+    }
+    Ok(pairs)
+}
+
+/// Cuts pairs into batches that are whole rectangles of rooms and people, so that one statement reads
+/// exactly them.
+fn batches(pairs: BTreeSet<(RoomId, PersonId)>) -> Vec<(Vec<RoomId>, Vec<PersonId>)> {
+    let persons: BTreeSet<PersonId> = pairs.iter().map(|(_, person)| *person).collect();
+    if let (1, Some(person)) = (persons.len(), persons.first()) {
+        let rooms: Vec<RoomId> = pairs.iter().map(|(room, _)| *room).collect();
+        return rooms
+            .chunks(BATCH)
+            .map(|rooms| (rooms.to_vec(), vec![*person]))
+            .collect();
+    }
+    let mut by_room: BTreeMap<RoomId, Vec<PersonId>> = BTreeMap::new();
+    for (room, person) in pairs {
+        by_room.entry(room).or_default().push(person);
+    }
+    by_room
+        .into_iter()
+        .flat_map(|(room, persons)| {
+            persons
+                .chunks(BATCH)
+                .map(|persons| (vec![room], persons.to_vec()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
