@@ -116,11 +116,12 @@ impl Unit<'_, '_> {
         .await
     }
 
-    /// Binds mappings that wait for a group by its id, or by its name where exactly one group has it.
+    /// Binds mappings that wait for a group by its id, or by its name where exactly one group has it. A group
+    /// that was deleted and comes back with the same immutable id is the same group; a namesake is not.
     async fn bind_waiting(&mut self, group: &GroupRow) -> Result<(), EngineError> {
         let mut keys = vec![group.id.to_string(), group.display_name.to_lowercase()];
         keys.extend(group.external_id.as_ref().map(|id| id.to_lowercase()));
-        for mapping in query::mapping::unbound(self.tx, group.source, keys).await? {
+        for mapping in query::mapping::waiting(self.tx, group.source, keys).await? {
             let fits = match mapping.named_by {
                 GroupNaming::Id => true,
                 GroupNaming::Name => {

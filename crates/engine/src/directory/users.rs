@@ -78,7 +78,7 @@ impl Unit<'_, '_> {
         self.tell_user(EventKind::UserCreated, &user);
         self.note_similar(&user).await?;
         let mut names = vec![id.to_string()];
-        names.extend(user.external_id.clone());
+        names.extend(user.remote_id.clone());
         for group in query::member::claim_pending(self.tx, source, &names, id, self.now).await? {
             self.touched.members.insert((group, person));
         }

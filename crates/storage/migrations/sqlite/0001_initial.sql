@@ -169,7 +169,7 @@ CREATE TABLE mapping (
 ) STRICT;
 CREATE INDEX mapping_group ON mapping (group_id) WHERE group_id IS NOT NULL AND state <> 'retired';
 CREATE INDEX mapping_room ON mapping (room_id);
-CREATE INDEX mapping_unbound ON mapping (source_id, group_key) WHERE group_id IS NULL AND state <> 'retired';
+CREATE INDEX mapping_reference ON mapping (source_id, group_key) WHERE state <> 'retired';
 
 CREATE TABLE membership (
     id BLOB PRIMARY KEY,

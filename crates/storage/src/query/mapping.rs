@@ -84,15 +84,17 @@ pub async fn page(
     many(tx, sql, &[after, limit.into()]).await
 }
 
-/// Mappings that wait for a group by one of these folded names or ids.
-pub async fn unbound(
+/// Mappings that wait for a group by one of these folded names or ids: they never had one, or theirs is gone
+/// and they name it by its immutable id.
+pub async fn waiting(
     tx: &mut Tx<'_>,
     source: SourceKey,
     keys: Vec<String>,
 ) -> Result<Vec<MappingRow>, StorageError> {
     let sql = select_mapping!(
         "FROM rarray($2) k CROSS JOIN mapping m ON m.source_id = $1 AND m.group_key = k.value
-         WHERE m.group_id IS NULL AND m.state <> 'retired' ORDER BY m.id"
+         WHERE m.state <> 'retired' AND (m.group_id IS NULL OR m.named_by = 'id' AND EXISTS (
+            SELECT 1 FROM source_group g WHERE g.id = m.group_id AND g.gone_us IS NOT NULL)) ORDER BY m.id"
     );
     many(tx, sql, &[source.into(), Value::Texts(keys)]).await
 }
