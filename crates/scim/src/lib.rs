@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bulk;
 pub mod compare;
+pub mod cursor;
+pub mod discovery;
 pub mod error;
 pub mod etag;
 pub mod filter;
@@ -15,6 +18,7 @@ pub mod schema;
 pub mod sort;
 mod target;
 pub mod urn;
+pub mod user;
 mod value;
 
 pub use error::{ScimError, ScimType};

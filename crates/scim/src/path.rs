@@ -167,6 +167,10 @@ impl PatchPath {
         }
         match urn::split(text) {
             Split::Schema(urn) => Ok(Self::Schema(urn.into())),
+            // A URN that ends in a version cannot end in an attribute.
+            Split::Attribute {
+                known: false, rest, ..
+            } if is_version(rest) => Ok(Self::Schema(text.into())),
             _ => AttrPath::parse(text).map(Self::Attribute),
         }
     }
@@ -194,6 +198,13 @@ impl fmt::Display for PatchPath {
             }
         }
     }
+}
+
+fn is_version(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// Whether `text` is an attribute name. `$ref` is one; the RFC's grammar forgets it.

@@ -183,8 +183,10 @@ fn of_schema(resource_type: &'static ResourceType, urn: &str) -> Result<Target, 
         Ok(Target::Resource)
     } else if let Some(schema) = resource_type.extension(urn) {
         Ok(Target::Extension(Cow::Borrowed(schema.id)))
-    } else {
+    } else if urn::is_known(urn) {
         Err(foreign(resource_type))
+    } else {
+        Ok(Target::Extension(Cow::Owned(urn.into())))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::Attributes;
 use crate::error::ScimError;
 use crate::filter::Filter;
 use crate::member::{self, MemberRef};
-use crate::schema::{Kind, ResourceType};
+use crate::schema::{Attribute, Kind, ResourceType};
 use crate::target::{self, Place, Target};
 use crate::value::{self, type_name};
 
@@ -320,7 +320,7 @@ impl Op {
 /// `invalidValue` if the value does not fit, or would leave a required attribute unassigned.
 pub(crate) fn assignment(add: bool, place: Place, value: Value) -> Result<Action, ScimError> {
     let Some(attribute) = place.attribute else {
-        return Ok(unknown_assignment(add, place, value));
+        return unknown_assignment(add, place, value);
     };
     if let Some(part) = &place.sub {
         let label = place.to_string();
@@ -332,20 +332,7 @@ pub(crate) fn assignment(add: bool, place: Place, value: Value) -> Result<Action
         return Ok(Action::Merge(place, parts));
     }
     if place.filter.is_some() {
-        let value = one(value).ok_or_else(|| {
-            ScimError::invalid_value(format!("'{place}' takes one object, an array of several came"))
-        })?;
-        return Ok(match value::element(attribute, attribute.name, value)? {
-            Some(Value::Object(parts)) if add => Action::Merge(
-                place,
-                parts
-                    .into_iter()
-                    .map(|(name, part)| (name.into(), Some(part)))
-                    .collect(),
-            ),
-            Some(element) => Action::Set(place, element),
-            None => Action::Remove(place),
-        });
+        return element_assignment(add, place, attribute, value);
     }
     if attribute.kind == Kind::Complex && !attribute.multi_valued {
         return complex_assignment(place, value);
@@ -379,7 +366,49 @@ fn complex_assignment(place: Place, value: Value) -> Result<Action, ScimError> {
             )));
         }
     };
-    let mut parts: Vec<(Cow<'static, str>, Option<Value>)> = Vec::with_capacity(object.len());
+    Ok(Action::Merge(place, parts_of(attribute, object)?))
+}
+
+/// Selected values of a multi-valued attribute: an add merges the parts that came, a replace leaves no others.
+fn element_assignment(
+    add: bool,
+    place: Place,
+    attribute: &'static Attribute,
+    value: Value,
+) -> Result<Action, ScimError> {
+    let object = match one(value) {
+        Some(Value::Object(object)) => object,
+        Some(other) => match value::element(attribute, attribute.name, other)? {
+            Some(Value::Object(object)) => object,
+            _ => return Ok(Action::Remove(place)),
+        },
+        None => {
+            return Err(ScimError::invalid_value(format!(
+                "'{place}' takes one object, an array of several came"
+            )));
+        }
+    };
+    let parts = parts_of(attribute, object)?;
+    if add {
+        return Ok(Action::Merge(place, parts));
+    }
+    let kept: Attributes = parts
+        .into_iter()
+        .filter_map(|(name, part)| Some((name.into_owned(), part?)))
+        .collect();
+    Ok(if kept.is_empty() {
+        Action::Remove(place)
+    } else {
+        Action::Set(place, Value::Object(kept))
+    })
+}
+
+/// The parts of a complex value in canonical form; those that came empty have no value.
+fn parts_of(
+    attribute: &'static Attribute,
+    object: Attributes,
+) -> Result<Vec<(Cow<'static, str>, Option<Value>)>, ScimError> {
+    let mut parts = Vec::with_capacity(object.len());
     for (key, part) in object {
         match attribute.sub(&key) {
             Some(definition) if definition.is_read_only() => {}
@@ -393,20 +422,32 @@ fn complex_assignment(place: Place, value: Value) -> Result<Action, ScimError> {
             None => parts.push((Cow::Owned(key), value::unknown(part))),
         }
     }
-    Ok(Action::Merge(place, parts))
+    Ok(parts)
 }
 
-fn unknown_assignment(add: bool, place: Place, value: Value) -> Action {
-    let value = value::unknown(value);
-    match (value, &place.sub) {
-        (value, Some(part)) => {
-            let parts = vec![(part.name.clone(), value)];
-            Action::Merge(place, parts)
-        }
-        (Some(value), None) if add && place.filter.is_none() => Action::Extend(place, value),
-        (Some(value), None) => Action::Set(place, value),
-        (None, None) => Action::Remove(place),
+fn unknown_assignment(add: bool, place: Place, value: Value) -> Result<Action, ScimError> {
+    if let Some(part) = &place.sub {
+        let parts = vec![(part.name.clone(), value::unknown(value))];
+        return Ok(Action::Merge(place, parts));
     }
+    if place.filter.is_some() {
+        let value = one(value).ok_or_else(|| {
+            ScimError::invalid_value(format!("'{place}' takes one object, an array of several came"))
+        })?;
+        return Ok(match value::unknown(value) {
+            Some(object @ Value::Object(_)) => Action::Set(place, object),
+            Some(simple) => Action::Set(
+                place,
+                Value::Object(Attributes::from_iter([("value".to_owned(), simple)])),
+            ),
+            None => Action::Remove(place),
+        });
+    }
+    Ok(match value::unknown(value) {
+        Some(value) if add => Action::Extend(place, value),
+        Some(value) => Action::Set(place, value),
+        None => Action::Remove(place),
+    })
 }
 
 /// The member meant by an add or replace of `members[value eq "…"]`.

@@ -161,7 +161,8 @@ fn set(attributes: &mut Attributes, place: &Place, value: &Value) -> Result<(), 
         }
     }
     if selected.is_empty() {
-        if seed(filter, place.attribute).is_none() {
+        if seed(filter, place.attribute).is_none() || !matches_element(filter, &replacement, place.attribute)
+        {
             return Err(no_match(place));
         }
         elements.push(replacement);
@@ -232,10 +233,14 @@ fn merge(attributes: &mut Attributes, place: &Place, parts: &Parts) -> Result<()
         for (name, value) in parts {
             assign(&mut created, name, value.as_ref());
         }
-        if place.attribute.is_some() && created.keys().all(|name| name == "type" || name == "primary") {
+        let says_nothing =
+            place.attribute.is_some() && created.keys().all(|name| name == "type" || name == "primary");
+        let created = Value::Object(created);
+        let is_selected = |filter: &Filter| matches_element(filter, &created, place.attribute);
+        if says_nothing || !place.filter.as_ref().is_none_or(is_selected) {
             return Err(no_match(place));
         }
-        elements.push(Value::Object(created));
+        elements.push(created);
         let last = elements.len() - 1;
         settle_primary(elements, &[last]);
         return Ok(());

@@ -1,0 +1,12 @@
+//! The protocol as clients see it: requests that real identity providers send, and rules that hold for all of them.
+
+mod bulk;
+mod clients;
+mod entra;
+mod filter;
+mod list;
+mod okta;
+mod patch;
+mod properties;
+mod resource;
+mod support;
