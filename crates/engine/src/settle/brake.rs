@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use usher_core::{HoldKind, MembershipId, RoomId};
-use usher_storage::{SourceKey, query};
+use usher_storage::{SourceKey, Tx, query};
 
 use super::decide::{Decision, decide};
 use super::facts::Batch;
@@ -13,7 +13,7 @@ use crate::unit::Unit;
 
 /// Fills in what of the facts depends on everything that would end together.
 pub(super) async fn weigh(unit: &mut Unit<'_, '_>, batch: &mut Batch) -> Result<(), EngineError> {
-    guard_last_administrators(unit, batch).await?;
+    guard_last_administrators(unit.tx, batch).await?;
     if unit.removal.braked && unit.policy.brake.enabled {
         pull_brake(unit, batch).await?;
     }
@@ -21,7 +21,7 @@ pub(super) async fn weigh(unit: &mut Unit<'_, '_>, batch: &mut Batch) -> Result<
 }
 
 /// Marks the one administrator who has to stay where all of a room's would leave.
-async fn guard_last_administrators(unit: &mut Unit<'_, '_>, batch: &mut Batch) -> Result<(), EngineError> {
+pub(crate) async fn guard_last_administrators(tx: &mut Tx<'_>, batch: &mut Batch) -> Result<(), EngineError> {
     let mut leaving: BTreeMap<RoomId, Vec<usize>> = BTreeMap::new();
     for (index, pair) in batch.pairs.iter().enumerate() {
         let administrator = pair
@@ -33,7 +33,7 @@ async fn guard_last_administrators(unit: &mut Unit<'_, '_>, batch: &mut Batch) -
         }
     }
     for (room, indices) in leaving {
-        let present = query::membership::administrators(unit.tx, room).await?;
+        let present = query::membership::administrators(tx, room).await?;
         let is_leaving = |id: MembershipId| {
             indices.iter().any(|index| {
                 batch.pairs[*index]

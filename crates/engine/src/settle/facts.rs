@@ -2,11 +2,14 @@
 //! there are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use usher_core::{PersonId, RoomId, RoomState, Scope};
+use usher_core::{EndReason, MappingId, PersonId, RoomId, RoomState, Scope, SourceUserId};
+use usher_storage::Tx;
 use usher_storage::query;
 use usher_storage::query::facts::{Account, Backing};
 use usher_storage::query::hold::ParkedRow;
+use usher_storage::query::mapping::MappingRow;
 use usher_storage::query::membership::MembershipRow;
 use usher_storage::query::person::PersonRow;
 use usher_storage::query::room::RoomRow;
@@ -33,25 +36,50 @@ pub(crate) struct Pair {
     pub(crate) parked: Option<ParkedRow>,
 }
 
-/// Reads the facts. Brake and last administrator are left at "passes" and "no": they depend on what else
-/// ends and are found by [`super::brake`].
-pub(crate) async fn load(
+/// What a plan takes for true that is not so yet. The live path supposes nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Suppose {
+    /// This mapping is confirmed.
+    pub(crate) confirmed: Option<MappingRow>,
+    /// These mappings are retired.
+    pub(crate) retired: BTreeSet<MappingId>,
+    /// These accounts have another scope.
+    pub(crate) scopes: BTreeMap<SourceUserId, Scope>,
+}
+
+/// Reads the facts as they are. Brake and last administrator are left at "passes" and "no": they depend on
+/// what else ends and are found by [`super::brake`].
+pub(super) async fn load(
     unit: &mut Unit<'_, '_>,
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Batch, EngineError> {
-    let room_rows: BTreeMap<_, _> = query::room::by_ids(unit.tx, rooms.iter().copied())
+    let policy = Arc::clone(&unit.policy);
+    let removal = unit.removal.reason;
+    suppose(unit.tx, &policy, removal, &Suppose::default(), rooms, persons).await
+}
+
+/// Reads the facts as they would be. Brake and last administrator as in [`load`].
+pub(crate) async fn suppose(
+    tx: &mut Tx<'_>,
+    policy: &Policy,
+    removal: EndReason,
+    what_if: &Suppose,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<Batch, EngineError> {
+    let room_rows: BTreeMap<_, _> = query::room::by_ids(tx, rooms.iter().copied())
         .await?
         .into_iter()
         .map(|room| (room.id, room))
         .collect();
-    let mut desired = desired(unit, rooms, persons).await?;
-    let mut active: BTreeMap<_, _> = query::membership::active(unit.tx, rooms, persons)
+    let mut desired = desired(tx, policy, what_if, rooms, persons).await?;
+    let mut active: BTreeMap<_, _> = query::membership::active(tx, rooms, persons)
         .await?
         .into_iter()
         .map(|membership| ((membership.room, membership.person), membership))
         .collect();
-    let mut parked = query::hold::parked(unit.tx, rooms, persons).await?;
+    let mut parked = query::hold::parked(tx, rooms, persons).await?;
 
     let unwanted: Vec<PersonId> = active
         .keys()
@@ -60,7 +88,7 @@ pub(crate) async fn load(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let accounts = account_states(unit, &unwanted).await?;
+    let accounts = account_states(tx, what_if, &unwanted).await?;
 
     let arriving: Vec<PersonId> = desired
         .keys()
@@ -69,11 +97,11 @@ pub(crate) async fn load(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let mut doors = doors(unit, &room_rows, &desired, &active, &arriving).await?;
+    let mut doors = doors(tx, &room_rows, &desired, &active, &arriving).await?;
     let people = if arriving.is_empty() {
         BTreeMap::new()
     } else {
-        query::person::by_ids(unit.tx, arriving)
+        query::person::by_ids(tx, arriving)
             .await?
             .into_iter()
             .map(|person| (person.id, person))
@@ -103,7 +131,7 @@ pub(crate) async fn load(
                     door: doors.get(&pair).copied().unwrap_or(Door::Open),
                     last_administrator: false,
                     brake_passes: true,
-                    removal: unit.removal.reason,
+                    removal,
                 },
                 membership,
                 parked: parked.remove(&pair),
@@ -119,19 +147,34 @@ pub(crate) async fn load(
 
 /// What is asked for, for those of the pairs for whom something is.
 pub(crate) async fn desired(
-    unit: &mut Unit<'_, '_>,
+    tx: &mut Tx<'_>,
+    policy: &Policy,
+    what_if: &Suppose,
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<BTreeMap<(RoomId, PersonId), Desired>, EngineError> {
+    let mut backings = query::facts::backings(tx, rooms, persons).await?;
+    if let Some(mapping) = &what_if.confirmed
+        && rooms.contains(&mapping.room)
+    {
+        backings.retain(|backing| backing.mapping != mapping.id);
+        backings.extend(query::facts::backings_by(tx, mapping, persons).await?);
+    }
     let mut desired: BTreeMap<(RoomId, PersonId), Desired> = BTreeMap::new();
-    for backing in query::facts::backings(unit.tx, rooms, persons).await? {
+    for mut backing in backings {
+        if what_if.retired.contains(&backing.mapping) {
+            continue;
+        }
+        if let Some(scope) = what_if.scopes.get(&backing.user) {
+            backing.scope = *scope;
+        }
         if backing.counts() {
             let pair = (backing.room, backing.person);
             match desired.get_mut(&pair) {
                 None => {
                     desired.insert(pair, from_backing(backing));
                 }
-                Some(known) => join(&unit.policy, known, backing),
+                Some(known) => join(policy, known, backing),
             }
         }
     }
@@ -167,7 +210,8 @@ fn join(policy: &Policy, known: &mut Desired, backing: Backing) {
 
 /// What stands behind people, over all of their accounts.
 pub(crate) async fn account_states(
-    unit: &mut Unit<'_, '_>,
+    tx: &mut Tx<'_>,
+    what_if: &Suppose,
     persons: &[PersonId],
 ) -> Result<BTreeMap<PersonId, AccountState>, EngineError> {
     if persons.is_empty() {
@@ -177,7 +221,10 @@ pub(crate) async fn account_states(
         .iter()
         .map(|person| (*person, AccountState::None))
         .collect();
-    for account in query::facts::accounts(unit.tx, persons).await? {
+    for mut account in query::facts::accounts(tx, persons).await? {
+        if let Some(scope) = what_if.scopes.get(&account.user) {
+            account.scope = *scope;
+        }
         let state = states.entry(account.person).or_insert(AccountState::None);
         *state = better(*state, state_of(account));
     }
@@ -208,7 +255,7 @@ type Doors = BTreeMap<(RoomId, PersonId), Door>;
 
 /// What stands in the way of those who may start.
 async fn doors(
-    unit: &mut Unit<'_, '_>,
+    tx: &mut Tx<'_>,
     rooms: &BTreeMap<RoomId, RoomRow>,
     desired: &BTreeMap<(RoomId, PersonId), Desired>,
     active: &BTreeMap<(RoomId, PersonId), MembershipRow>,
@@ -219,12 +266,12 @@ async fn doors(
         return Ok(doors);
     }
     let ids: Vec<RoomId> = rooms.keys().copied().collect();
-    for (room, person, other) in query::person::same_address_inside(unit.tx, &ids, arriving).await? {
+    for (room, person, other) in query::person::same_address_inside(tx, &ids, arriving).await? {
         doors.insert((room, person), Door::SameAddress(other));
     }
     for room in rooms.values() {
         let Some(limit) = room.arrival_limit else { continue };
-        let inside = query::membership::count_managed(unit.tx, room.id, limit).await?;
+        let inside = query::membership::count_managed(tx, room.id, limit).await?;
         let mut places = limit - inside;
         for pair in desired
             .keys()

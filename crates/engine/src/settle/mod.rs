@@ -1,9 +1,9 @@
 //! From what was touched to what is in force: facts, decisions, and their application, in batches.
 
 mod apply;
-mod brake;
+pub(crate) mod brake;
 mod decide;
-mod facts;
+pub(crate) mod facts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::EngineError;
 use crate::unit::Unit;
 
 /// People whose facts are read together.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 /// Applying may touch again, for instance when a new administrator frees the last one. It ends by itself;
 /// this bound turns a mistake of ours into an error.

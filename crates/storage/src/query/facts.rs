@@ -2,6 +2,7 @@
 
 use usher_core::{MappingId, PersonId, Rejoin, RoomId, Scope, SourceGroupId, SourceUserId};
 
+use super::mapping::MappingRow;
 use crate::{SourceKey, StorageError, Tx, uuids};
 
 /// A group member row that leads a person to a room by a confirmed mapping, with all that decides whether it
@@ -79,6 +80,41 @@ pub async fn backings(
         .collect()
 }
 
+/// The backings of these people by one mapping of a bound group, as if it were confirmed.
+pub async fn backings_by(
+    tx: &mut Tx<'_>,
+    mapping: &MappingRow,
+    persons: &[PersonId],
+) -> Result<Vec<Backing>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT u.person_id, gm.group_id, u.id, u.source_id, gm.dormant, u.active, u.scope
+             FROM rarray($2) p CROSS JOIN source_user u ON u.person_id = p.value
+             CROSS JOIN group_member gm ON gm.group_id = $1 AND gm.user_id = u.id
+             WHERE u.gone_us IS NULL",
+            &[mapping.group.into(), uuids(persons.iter().copied())],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Backing {
+                room: mapping.room,
+                person: row.get(0)?,
+                mapping: mapping.id,
+                level: mapping.level.clone(),
+                rejoin: mapping.rejoin,
+                rejoin_days: mapping.rejoin_days,
+                group: row.get(1)?,
+                user: row.get(2)?,
+                source: row.get(3)?,
+                dormant: row.get(4)?,
+                active: row.get(5)?,
+                scope: row.get(6)?,
+            })
+        })
+        .collect()
+}
+
 /// The rooms that these people are in, wait for, or that a confirmed mapping leads them to.
 pub async fn pairs_of_persons(
     tx: &mut Tx<'_>,
@@ -108,6 +144,8 @@ pub async fn pairs_of_persons(
 pub struct Account {
     /// The person.
     pub person: PersonId,
+    /// The account.
+    pub user: SourceUserId,
     /// Whether it is active.
     pub active: bool,
     /// Whether the source deleted it.
@@ -120,7 +158,7 @@ pub struct Account {
 pub async fn accounts(tx: &mut Tx<'_>, persons: &[PersonId]) -> Result<Vec<Account>, StorageError> {
     let rows = tx
         .query(
-            "SELECT u.person_id, u.active, u.gone_us IS NOT NULL, u.scope
+            "SELECT u.person_id, u.id, u.active, u.gone_us IS NOT NULL, u.scope
              FROM rarray($1) p CROSS JOIN source_user u ON u.person_id = p.value",
             &[uuids(persons.iter().copied())],
         )
@@ -129,9 +167,10 @@ pub async fn accounts(tx: &mut Tx<'_>, persons: &[PersonId]) -> Result<Vec<Accou
         .map(|row| {
             Ok(Account {
                 person: row.get(0)?,
-                active: row.get(1)?,
-                gone: row.get(2)?,
-                scope: row.get(3)?,
+                user: row.get(1)?,
+                active: row.get(2)?,
+                gone: row.get(3)?,
+                scope: row.get(4)?,
             })
         })
         .collect()
