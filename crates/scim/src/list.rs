@@ -83,7 +83,7 @@ impl ListQuery {
                 _ if name.eq_ignore_ascii_case("count") => raw.count = value(),
                 _ if name.eq_ignore_ascii_case("attributes") => raw.attributes.extend(split_names(value())),
                 _ if name.eq_ignore_ascii_case("excludedAttributes") => {
-                    raw.excluded.extend(split_names(value()))
+                    raw.excluded.extend(split_names(value()));
                 }
                 _ => {}
             }
@@ -210,21 +210,24 @@ impl ListResponse {
 
 /// A list of the discovery endpoints, which are never paged (RFC 7644 §4).
 pub fn discovery_list(resources: Vec<Value>) -> Value {
-    json!({
-        "schemas": [urn::LIST_RESPONSE],
-        "totalResults": resources.len(),
-        "startIndex": 1,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let mut body = Attributes::new();
+    body.insert("schemas".into(), json!([urn::LIST_RESPONSE]));
+    body.insert("totalResults".into(), resources.len().into());
+    body.insert("startIndex".into(), 1.into());
+    body.insert("itemsPerPage".into(), resources.len().into());
+    body.insert("Resources".into(), Value::Array(resources));
+    Value::Object(body)
 }
+
+/// Decoded query parameters, in their order.
+pub type QueryPairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// Takes the query of a URL apart: `&` between parameters, `+` and `%20` for a space, anything raw that a client did
 /// not encode. Empty parts are passed over.
 ///
 /// # Errors
 /// `invalidValue` for an escape that is incomplete or no UTF-8.
-pub fn decode_query(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, ScimError> {
+pub fn decode_query(query: &str) -> Result<QueryPairs<'_>, ScimError> {
     query
         .split('&')
         .filter(|part| !part.is_empty())
@@ -318,7 +321,7 @@ impl Raw {
                 .filter
                 .map(|filter| Filter::parse(&filter, limits))
                 .transpose()?,
-            projection: Projection::from_names(self.attributes, self.excluded)?,
+            projection: Projection::from_names(&self.attributes, &self.excluded)?,
             sort,
             page,
             count,

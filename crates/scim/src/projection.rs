@@ -33,8 +33,8 @@ impl Projection {
     pub fn parse(attributes: Option<&str>, excluded: Option<&str>) -> Result<Self, ScimError> {
         let names = |list: &str| list.split(',').map(str::to_owned).collect::<Vec<_>>();
         Self::from_names(
-            attributes.map(names).unwrap_or_default(),
-            excluded.map(names).unwrap_or_default(),
+            &attributes.map(names).unwrap_or_default(),
+            &excluded.map(names).unwrap_or_default(),
         )
     }
 
@@ -42,12 +42,12 @@ impl Projection {
     ///
     /// # Errors
     /// `invalidValue` for something that is no attribute name.
-    pub fn from_names(attributes: Vec<String>, excluded: Vec<String>) -> Result<Self, ScimError> {
-        let only = paths(&attributes, "attributes")?;
+    pub fn from_names(attributes: &[String], excluded: &[String]) -> Result<Self, ScimError> {
+        let only = paths(attributes, "attributes")?;
         if !only.is_empty() {
             return Ok(Self::Only(only));
         }
-        let except = paths(&excluded, "excludedAttributes")?;
+        let except = paths(excluded, "excludedAttributes")?;
         Ok(if except.is_empty() {
             Self::Default
         } else {

@@ -134,13 +134,14 @@ pub(crate) fn expand(
 /// The same for the object of an extension.
 pub(crate) fn expand_extension(
     resource_type: &'static ResourceType,
-    urn: &Cow<'static, str>,
+    urn: &str,
     object: Attributes,
     sink: &mut impl FnMut(Target, Value) -> Result<(), ScimError>,
 ) -> Result<(), ScimError> {
     let schema = resource_type.extension(urn);
+    let urn = schema.map_or_else(|| Cow::Owned(urn.into()), |schema| Cow::Borrowed(schema.id));
     for (key, value) in object {
-        sink(in_extension(urn, schema, &key)?, value)?;
+        sink(in_extension(urn.clone(), schema, &key)?, value)?;
     }
     Ok(())
 }
@@ -158,7 +159,7 @@ fn of_key(resource_type: &'static ResourceType, key: &str, value: &Value) -> Res
         Split::Attribute { .. } if matches!(value, Value::Object(_) | Value::Null) => {
             Ok(Target::Extension(Cow::Owned(key.into())))
         }
-        Split::Attribute { urn, rest, .. } => in_extension(&Cow::Owned(urn.into()), None, rest),
+        Split::Attribute { urn, rest, .. } => in_extension(Cow::Owned(urn.into()), None, rest),
     }
 }
 
@@ -269,7 +270,7 @@ fn of_definition(
 }
 
 fn in_extension(
-    urn: &Cow<'static, str>,
+    urn: Cow<'static, str>,
     schema: Option<&'static Schema>,
     key: &str,
 ) -> Result<Target, ScimError> {
@@ -279,11 +280,11 @@ fn in_extension(
     };
     if let Some(attribute) = schema.and_then(|schema| schema.attribute(name)) {
         // Extensions hold no members, so any resource type gives the same answer.
-        return of_definition(&crate::schema::USER_TYPE, Some(urn.clone()), attribute, sub, None)
+        return of_definition(&crate::schema::USER_TYPE, Some(urn), attribute, sub, None)
             .map_err(as_value_error);
     }
     Ok(Target::Place(Place {
-        extension: Some(urn.clone()),
+        extension: Some(urn),
         name: Cow::Owned(name.into()),
         attribute: None,
         filter: None,

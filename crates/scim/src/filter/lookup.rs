@@ -158,7 +158,7 @@ fn plan(filter: &Filter, resource_type: &ResourceType) -> Plan {
                 _ if !inner.is_exact() => Plan::scan(filter),
                 Lookup::Nothing => Plan::ALL,
                 Lookup::All => Plan::NOTHING,
-                Lookup::Indexed(term) => negate(term).map_or_else(|| Plan::scan(filter), Plan::exact),
+                Lookup::Indexed(term) => negate(&term).map_or_else(|| Plan::scan(filter), Plan::exact),
                 Lookup::And(_) | Lookup::Or(_) => Plan::scan(filter),
             }
         }
@@ -246,11 +246,11 @@ fn contradicts(lookups: &[Lookup]) -> bool {
     })
 }
 
-fn negate(term: IndexedTerm) -> Option<Lookup> {
+fn negate(term: &IndexedTerm) -> Option<Lookup> {
     match term.value {
         IndexValue::Boolean(value) => Some(Lookup::Indexed(IndexedTerm {
             value: IndexValue::Boolean(!value),
-            ..term
+            ..*term
         })),
         IndexValue::Text(_) | IndexValue::Time(_) => None,
     }

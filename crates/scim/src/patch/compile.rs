@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::edit::{Action, Edit};
+use super::edit::{Action, Edit, Part};
 use super::members::MemberChanges;
 use super::{Op, PatchLimits, PatchRequest};
 use crate::Attributes;
@@ -404,10 +404,7 @@ fn element_assignment(
 }
 
 /// The parts of a complex value in canonical form; those that came empty have no value.
-fn parts_of(
-    attribute: &'static Attribute,
-    object: Attributes,
-) -> Result<Vec<(Cow<'static, str>, Option<Value>)>, ScimError> {
+fn parts_of(attribute: &'static Attribute, object: Attributes) -> Result<Vec<Part>, ScimError> {
     let mut parts = Vec::with_capacity(object.len());
     for (key, part) in object {
         match attribute.sub(&key) {

@@ -29,7 +29,7 @@ pub(crate) enum Action {
     Append(Place, Vec<Value>),
     /// Parts of a complex value are set, or cleared where there is no value; the other parts stay. With a filter in
     /// the place this happens to each selected value.
-    Merge(Place, Vec<(Cow<'static, str>, Option<Value>)>),
+    Merge(Place, Vec<Part>),
     /// An attribute that no schema describes grows by this: a list by elements, an object by parts.
     Extend(Place, Value),
     /// The attribute, the selected values or the selected part of them become unassigned.
@@ -40,7 +40,8 @@ pub(crate) enum Action {
     RemoveExtension(Cow<'static, str>),
 }
 
-type Parts = [(Cow<'static, str>, Option<Value>)];
+/// A sub-attribute and the value it gets, if any.
+pub(crate) type Part = (Cow<'static, str>, Option<Value>);
 
 impl Edit {
     /// Applies the edit. After an error `resource` may be half changed: it is a draft.
@@ -206,7 +207,7 @@ fn append(attributes: &mut Attributes, place: &Place, values: &[Value]) {
     }
 }
 
-fn merge(attributes: &mut Attributes, place: &Place, parts: &Parts) -> Result<(), ScimError> {
+fn merge(attributes: &mut Attributes, place: &Place, parts: &[Part]) -> Result<(), ScimError> {
     let multi_valued = match place.attribute {
         Some(attribute) => attribute.multi_valued,
         None => place.filter.is_some() || attributes.get(&*place.name).is_some_and(Value::is_array),
@@ -215,7 +216,10 @@ fn merge(attributes: &mut Attributes, place: &Place, parts: &Parts) -> Result<()
         merge_single(attributes, place, parts);
         return Ok(());
     }
-    let assigns = parts.iter().any(|(_, value)| value.is_some());
+    let loses_value = parts
+        .iter()
+        .any(|(name, value)| name == "value" && value.is_none());
+    let assigns = !loses_value && parts.iter().any(|(_, value)| value.is_some());
     if !assigns && !attributes.contains_key(&*place.name) {
         return Ok(());
     }
@@ -253,9 +257,6 @@ fn merge(attributes: &mut Attributes, place: &Place, parts: &Parts) -> Result<()
         }
     }
     settle_primary(elements, &selected);
-    let loses_value = parts
-        .iter()
-        .any(|(name, value)| name == "value" && value.is_none());
     let mut index = 0;
     elements.retain(|element| {
         let gone = selected.contains(&index)
@@ -272,7 +273,7 @@ fn merge(attributes: &mut Attributes, place: &Place, parts: &Parts) -> Result<()
 
 /// A complex single value. One that has lost its `value` is gone: an empty `manager.value` means no manager. One whose
 /// `value` changed no longer has the old reference and name.
-fn merge_single(attributes: &mut Attributes, place: &Place, parts: &Parts) {
+fn merge_single(attributes: &mut Attributes, place: &Place, parts: &[Part]) {
     let key = stored_name(attributes, place);
     let mut object = match attributes.get_mut(&key) {
         Some(Value::Object(object)) => std::mem::take(object),

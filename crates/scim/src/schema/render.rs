@@ -13,7 +13,7 @@ impl Schema {
             "id": self.id,
             "name": self.name,
             "description": self.description,
-            "attributes": self.attributes.iter().map(Attribute::to_json).collect::<Vec<_>>(),
+            "attributes": self.attributes.iter().map(Attribute::definition).collect::<Vec<_>>(),
             "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", self.id) },
         })
     }
@@ -42,7 +42,7 @@ impl ResourceType {
 }
 
 impl Attribute {
-    fn to_json(&self) -> Value {
+    fn definition(&self) -> Value {
         let mut definition = json!({
             "name": self.name,
             "type": self.kind.as_str(),
@@ -57,7 +57,7 @@ impl Attribute {
             let parts = self
                 .sub_attributes
                 .iter()
-                .map(Attribute::to_json)
+                .map(Attribute::definition)
                 .collect::<Vec<_>>();
             map.insert("subAttributes".into(), Value::Array(parts));
         }
