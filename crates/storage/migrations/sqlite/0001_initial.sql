@@ -148,6 +148,7 @@ CREATE TABLE room (
     created_us INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX room_name ON room (name_key) WHERE state <> 'archived';
+CREATE INDEX room_limited ON room (id) WHERE arrival_limit IS NOT NULL;
 
 CREATE TABLE mapping (
     id BLOB PRIMARY KEY,
@@ -319,6 +320,7 @@ CREATE INDEX room_order_room ON room_order (room_id) WHERE room_id IS NOT NULL;
 CREATE INDEX room_order_group ON room_order (source_id, group_key)
     WHERE state NOT IN ('draft', 'live', 'rejected', 'withdrawn');
 CREATE INDEX room_order_requester ON room_order (requester, id);
+CREATE INDEX room_order_due ON room_order (bootstrap_due_us) WHERE bootstrap_due_us IS NOT NULL;
 
 CREATE TABLE logo (
     order_id BLOB PRIMARY KEY REFERENCES room_order (id),
@@ -341,6 +343,7 @@ CREATE TABLE restore (
 ) STRICT;
 CREATE UNIQUE INDEX restore_suggested ON restore (room_id, person_id) WHERE state = 'suggested';
 CREATE INDEX restore_person ON restore (person_id, room_id);
+CREATE INDEX restore_present ON restore (present_id) WHERE state = 'suggested';
 
 -- Access to Usher itself, and work that is done later.
 

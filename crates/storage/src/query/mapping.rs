@@ -73,6 +73,12 @@ pub async fn of_group(tx: &mut Tx<'_>, group: SourceGroupId) -> Result<Vec<Mappi
     many(tx, sql, &[group.into()]).await
 }
 
+/// The mappings of a source that are not retired.
+pub async fn of_source(tx: &mut Tx<'_>, source: SourceKey) -> Result<Vec<MappingRow>, StorageError> {
+    let sql = select_mapping!("FROM mapping m WHERE m.source_id = $1 AND m.state <> 'retired' ORDER BY m.id");
+    many(tx, sql, &[source.into()]).await
+}
+
 /// Mappings in the order of their creation, retired ones included.
 pub async fn page(
     tx: &mut Tx<'_>,

@@ -71,6 +71,26 @@ pub async fn put(
     .get(0)
 }
 
+/// Writes that a source is listened to, or not any more.
+pub async fn set_state(tx: &mut Tx<'_>, key: SourceKey, state: SourceState) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE source SET state = $2 WHERE id = $1",
+        &[key.into(), state.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes the provider's tenant or organisation of a source that has none yet.
+pub async fn pin_tenant(tx: &mut Tx<'_>, key: SourceKey, tenant: &str) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE source SET tenant = $2 WHERE id = $1 AND tenant IS NULL",
+        &[key.into(), tenant.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 fn source_row(row: &Row) -> Result<SourceRow, StorageError> {
     Ok(SourceRow {
         key: row.get(0)?,
