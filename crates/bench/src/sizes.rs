@@ -1,0 +1,76 @@
+//! How much is loaded and how often things are asked.
+
+/// The sizes of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Whether these are the sizes that the targets are about.
+    pub(crate) full: bool,
+    /// Requests at once, where a single number is asked for.
+    pub(crate) in_flight: usize,
+    /// Writes to the disk for its latency.
+    pub(crate) syncs: usize,
+    /// Requests to the bare route.
+    pub(crate) bare_requests: usize,
+    /// Users that are members of many groups.
+    pub(crate) users: usize,
+    /// Groups that are filled at once.
+    pub(crate) groups: usize,
+    /// Memberships in each of these groups.
+    pub(crate) group_size: usize,
+    /// Incremental writes of each kind at once.
+    pub(crate) increments: usize,
+    /// Incremental writes of each kind one after another.
+    pub(crate) single_increments: usize,
+    /// Members of the large group.
+    pub(crate) large_group: usize,
+    /// Members of the small group.
+    pub(crate) small_group: usize,
+    /// Pairs of blocks that alternate between the two.
+    pub(crate) blocks: usize,
+    /// Requests in such a block.
+    pub(crate) block: usize,
+    /// Lookups of each kind.
+    pub(crate) lookups: usize,
+    /// Rows of group members at the end.
+    pub(crate) member_rows: usize,
+}
+
+impl Sizes {
+    /// What the targets are about.
+    pub(crate) const FULL: Self = Self {
+        full: true,
+        in_flight: 16,
+        syncs: 500,
+        bare_requests: 150_000,
+        users: 100_000,
+        groups: 16,
+        group_size: 5_000,
+        increments: 4_000,
+        single_increments: 500,
+        large_group: 100_000,
+        small_group: 100,
+        blocks: 40,
+        block: 48,
+        lookups: 60_000,
+        member_rows: 1_000_000,
+    };
+
+    /// For trying.
+    pub(crate) const QUICK: Self = Self {
+        full: false,
+        in_flight: 16,
+        syncs: 50,
+        bare_requests: 10_000,
+        users: 3_000,
+        groups: 16,
+        group_size: 300,
+        increments: 320,
+        single_increments: 64,
+        large_group: 2_000,
+        small_group: 100,
+        blocks: 6,
+        block: 48,
+        lookups: 3_000,
+        member_rows: 20_000,
+    };
+}
