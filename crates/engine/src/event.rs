@@ -76,6 +76,8 @@ event_kinds! {
     MembershipKept = "membership.kept_last_administrator",
     /// A managed membership became a manual one.
     MembershipMadeManual = "membership.made_manual",
+    /// A manual membership got another end date.
+    MembershipExtended = "membership.extended",
     /// A membership was restored in place of another.
     MembershipRestored = "membership.restored",
     /// A restore was undone.
@@ -118,6 +120,10 @@ event_kinds! {
     MappingCreated = "mapping.created",
     /// A mapping was bound to its group.
     MappingBound = "mapping.bound",
+    /// A human took back to which group a mapping is bound.
+    MappingUnbound = "mapping.unbound",
+    /// The level or the rejoin policy of a mapping was changed.
+    MappingChanged = "mapping.changed",
     /// A mapping was confirmed: the group may be added to the application now.
     MappingConfirmed = "mapping.confirmed",
     /// A mapping was replaced by another group's.

@@ -4,9 +4,15 @@ pub mod directory;
 mod engine;
 mod error;
 mod event;
+pub mod grant;
+pub mod ground;
+pub mod hold;
+pub mod level;
+pub mod manual;
 mod order;
+pub mod person;
 mod policy;
-mod restore;
+pub mod restore;
 mod settle;
 mod unit;
 

@@ -155,19 +155,14 @@ fn managed(unit: &mut Unit<'_, '_>, room: RoomId, person: PersonId, desired: &De
 }
 
 impl Unit<'_, '_> {
-    /// Begins new memberships. `people` may hold addresses and names for the events.
+    /// Begins new memberships and tells it. `people` may hold addresses and names for the events.
     pub(crate) async fn start_memberships(
         &mut self,
         memberships: &[MembershipRow],
         reason: StartReason,
         people: &BTreeMap<PersonId, PersonRow>,
     ) -> Result<(), EngineError> {
-        query::membership::insert(self.tx, memberships).await?;
-        let periods: Vec<_> = memberships
-            .iter()
-            .map(|membership| (membership.id, 1, reason))
-            .collect();
-        query::membership::open_periods(self.tx, &periods, self.now, self.change).await?;
+        self.begin_memberships(memberships, reason).await?;
         for membership in memberships {
             let person = people.get(&membership.person);
             let data = json!({
@@ -180,62 +175,74 @@ impl Unit<'_, '_> {
             });
             self.tell(EventKind::MembershipStarted, about(membership), &data);
         }
-        let rooms = memberships.iter().filter(|membership| membership.administrator);
-        for room in rooms.map(|membership| membership.room).collect::<BTreeSet<_>>() {
-            self.check_administrators(room).await?;
+        self.check_administrators_after(memberships).await
+    }
+
+    /// Ends active memberships and tells it.
+    pub(crate) async fn end_memberships(
+        &mut self,
+        memberships: &[MembershipRow],
+        reason: EndReason,
+    ) -> Result<(), EngineError> {
+        self.close_memberships(memberships, reason).await?;
+        for membership in memberships {
+            let data = json!({ "kind": membership.kind, "level": membership.level, "reason": reason });
+            self.tell(EventKind::MembershipEnded, about(membership), &data);
         }
+        self.check_administrators_after(memberships).await
+    }
+
+    /// Begins new memberships. The caller tells it and looks after the room's administrators.
+    pub(crate) async fn begin_memberships(
+        &mut self,
+        memberships: &[MembershipRow],
+        reason: StartReason,
+    ) -> Result<(), EngineError> {
+        query::membership::insert(self.tx, memberships).await?;
+        let periods: Vec<_> = memberships
+            .iter()
+            .map(|membership| (membership.id, 1, reason))
+            .collect();
+        query::membership::open_periods(self.tx, &periods, self.now, self.change).await?;
         Ok(())
     }
 
     /// Ends active memberships: their period is closed, they leave their hold, and suggestions to restore
-    /// something in their place close.
-    pub(crate) async fn end_memberships(
+    /// something in their place close. The caller tells it and looks after the room's administrators.
+    pub(crate) async fn close_memberships(
         &mut self,
         memberships: &[MembershipRow],
         reason: EndReason,
     ) -> Result<(), EngineError> {
         let ids: Vec<_> = memberships.iter().map(|membership| membership.id).collect();
         query::membership::end(self.tx, &ids, reason, self.now, self.change).await?;
-        for membership in memberships {
-            let data = json!({ "kind": membership.kind, "level": membership.level, "reason": reason });
-            self.tell(EventKind::MembershipEnded, about(membership), &data);
-        }
         leave_holds(self, memberships).await?;
-        restore::after_endings(self, memberships).await?;
-        let rooms = memberships.iter().filter(|membership| membership.administrator);
-        for room in rooms.map(|membership| membership.room).collect::<BTreeSet<_>>() {
-            self.check_administrators(room).await?;
-        }
-        Ok(())
+        restore::after_endings(self, memberships, reason).await
     }
 
-    /// Begins another period of an ended membership, as `membership` describes it.
-    pub(crate) async fn reopen_membership(
+    /// Begins another period of ended memberships, each as its row describes it from now on. The caller tells
+    /// it and looks after the room's administrators.
+    pub(crate) async fn reopen_memberships(
         &mut self,
-        membership: &MembershipRow,
+        memberships: &[MembershipRow],
         reason: StartReason,
     ) -> Result<(), EngineError> {
-        let reopened = MembershipRow {
-            active: true,
-            started: self.now,
-            ended: None,
-            end_reason: None,
-            stray: None,
-            stray_since: None,
-            hold: None,
-            administrator: self.policy.levels.is_administrator(&membership.level),
-            ..membership.clone()
-        };
-        query::membership::update(self.tx, &reopened).await?;
-        let periods = query::membership::periods(self.tx, [membership.id]).await?;
-        let n = periods.last().map_or(1, |period| period.n + 1);
-        query::membership::open_periods(self.tx, &[(membership.id, n, reason)], self.now, self.change)
-            .await?;
-        let data = json!({ "kind": reopened.kind, "level": reopened.level, "reason": reason });
-        self.tell(EventKind::MembershipStarted, about(&reopened), &data);
-        if reopened.administrator {
-            self.check_administrators(reopened.room).await?;
+        let reopened: Vec<_> = memberships
+            .iter()
+            .map(|membership| MembershipRow {
+                started: self.now,
+                administrator: self.policy.levels.is_administrator(&membership.level),
+                ..membership.clone()
+            })
+            .collect();
+        query::membership::reopen(self.tx, &reopened).await?;
+        let ids = memberships.iter().map(|membership| membership.id);
+        let mut places: BTreeMap<_, u32> = BTreeMap::new();
+        for period in query::membership::periods(self.tx, ids).await? {
+            places.insert(period.membership, period.n);
         }
+        let periods: Vec<_> = places.into_iter().map(|(id, n)| (id, n + 1, reason)).collect();
+        query::membership::open_periods(self.tx, &periods, self.now, self.change).await?;
         Ok(())
     }
 
@@ -267,6 +274,18 @@ impl Unit<'_, '_> {
         self.tell(EventKind::MembershipLevelChanged, about(membership), &data);
         if membership.administrator != raised.administrator {
             self.check_administrators(membership.room).await?;
+        }
+        Ok(())
+    }
+
+    /// [`Unit::check_administrators`] for the rooms of those of the memberships that administer one.
+    pub(crate) async fn check_administrators_after(
+        &mut self,
+        memberships: &[MembershipRow],
+    ) -> Result<(), EngineError> {
+        let rooms = memberships.iter().filter(|membership| membership.administrator);
+        for room in rooms.map(|membership| membership.room).collect::<BTreeSet<_>>() {
+            self.check_administrators(room).await?;
         }
         Ok(())
     }

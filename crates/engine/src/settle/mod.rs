@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use usher_core::{PersonId, RoomId};
 use usher_storage::{StorageError, query};
 
+pub(crate) use apply::about;
 pub use decide::{AccountState, Decision, Desired, Door, Effective, PairFacts, decide};
 
 use crate::EngineError;

@@ -146,10 +146,12 @@ pub async fn open_in_room(
         .collect()
 }
 
-/// Open holds whose due date has come.
+/// Open holds whose due date has come, in rooms that are not archived.
 pub async fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<HoldRow>, StorageError> {
     let sql = select_hold!(
-        "FROM hold h WHERE h.state = 'open' AND h.due_us IS NOT NULL AND h.due_us <= $1 ORDER BY h.due_us LIMIT $2"
+        "FROM hold h JOIN room r ON r.id = h.room_id
+         WHERE h.state = 'open' AND h.due_us IS NOT NULL AND h.due_us <= $1 AND r.state <> 'archived'
+         ORDER BY h.due_us LIMIT $2"
     );
     tx.query(sql, &[now.into(), limit.into()])
         .await?

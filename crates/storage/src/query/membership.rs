@@ -174,6 +174,20 @@ pub async fn administrators(tx: &mut Tx<'_>, room: RoomId) -> Result<Vec<Members
     many(tx, sql, &[room.into()]).await
 }
 
+/// Active memberships whose end date has passed, in rooms that are not archived.
+pub async fn expired(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<MembershipRow>, StorageError> {
+    let sql = select_membership!(
+        "FROM membership m JOIN room r ON r.id = m.room_id
+         WHERE m.active = 1 AND m.until_us IS NOT NULL AND m.until_us <= $1 AND r.state <> 'archived'
+         ORDER BY m.until_us LIMIT $2"
+    );
+    many(tx, sql, &[now.into(), limit.into()]).await
+}
+
 /// How many active managed members a room has, counted no further than `limit`.
 pub async fn count_managed(tx: &mut Tx<'_>, room: RoomId, limit: i64) -> Result<i64, StorageError> {
     tx.query_one(
@@ -224,6 +238,39 @@ pub async fn update(tx: &mut Tx<'_>, membership: &MembershipRow) -> Result<(), S
             version = version + 1
          WHERE id = $1",
         &params,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Brings ended memberships back into force, each as the row given describes it.
+pub async fn reopen(tx: &mut Tx<'_>, memberships: &[MembershipRow]) -> Result<(), StorageError> {
+    let rows: Vec<[Value; 12]> = memberships
+        .iter()
+        .map(|membership| {
+            [
+                membership.id.into(),
+                membership.person.into(),
+                membership.kind.into(),
+                membership.level.as_str().into(),
+                membership.administrator.into(),
+                membership.source.into(),
+                membership.user.into(),
+                membership.mapping.into(),
+                membership.started.into(),
+                membership.owner.as_deref().into(),
+                membership.note.as_deref().into(),
+                membership.until.into(),
+            ]
+        })
+        .collect();
+    tx.execute_many(
+        "UPDATE membership SET person_id = v.column2, kind = v.column3, level = v.column4, administrator = v.column5,
+            active = 1, source_id = v.column6, user_id = v.column7, mapping_id = v.column8, started_us = v.column9,
+            ended_us = NULL, end_reason = NULL, owner = v.column10, note = v.column11, until_us = v.column12,
+            version = version + 1
+         FROM (VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)) v WHERE id = v.column1",
+        &rows,
     )
     .await?;
     Ok(())

@@ -107,6 +107,33 @@ pub async fn similar(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<PersonId>,
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Makes one person of two: everything of `other` becomes `kept`'s. The caller made sure that the two are not
+/// in one room, and have no two live accounts in one source.
+pub async fn merge(tx: &mut Tx<'_>, other: PersonId, kept: PersonId) -> Result<(), StorageError> {
+    const MOVES: [&str; 9] = [
+        "UPDATE person SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
+        "UPDATE source_user SET person_id = $2 WHERE person_id = $1",
+        "UPDATE membership SET person_id = $2, version = version + 1 WHERE person_id = $1",
+        "UPDATE hold_item SET person_id = $2 WHERE person_id = $1",
+        "UPDATE restore SET person_id = $2, version = version + 1 WHERE person_id = $1",
+        "UPDATE room_order SET administrator_person = $2 WHERE administrator_person = $1",
+        "UPDATE parked SET person_id = $2, other_id = NULL WHERE person_id = $1
+           AND NOT EXISTS (SELECT 1 FROM parked k WHERE k.room_id = parked.room_id AND k.person_id = $2)",
+        "INSERT INTO similar_person (person_id, other_id, email, noted_us)
+         SELECT $2, CASE WHEN s.person_id = $1 THEN s.other_id ELSE s.person_id END, s.email, s.noted_us
+         FROM similar_person s
+         WHERE (s.person_id = $1 OR s.other_id = $1) AND s.person_id <> $2 AND s.other_id <> $2
+         ON CONFLICT (person_id, other_id) DO NOTHING",
+        "DELETE FROM similar_person WHERE person_id = $1 OR other_id = $1 AND $2 IS NOT NULL",
+    ];
+    for sql in MOVES {
+        tx.execute(sql, &[other.into(), kept.into()]).await?;
+    }
+    tx.execute("DELETE FROM parked WHERE person_id = $1", &[other.into()])
+        .await?;
+    Ok(())
+}
+
 /// Who of these people has the address of somebody else who is in one of the rooms: room, person, other.
 pub async fn same_address_inside(
     tx: &mut Tx<'_>,
