@@ -172,6 +172,28 @@ pub(crate) fn check_id(id: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
+/// Refuses a filter over what is not known of members. It would select nobody, which a client could not tell from
+/// success.
+pub(crate) fn check_filter(filter: &Filter) -> Result<(), ScimError> {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(check_filter),
+        Filter::Not(part) => check_filter(part),
+        Filter::Present(path) | Filter::Compare { path, .. } | Filter::ValuePath { path, .. } => {
+            let known = ["value", "type", "display"]
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(&path.name));
+            let plain =
+                path.uri.is_none() && path.sub.is_none() && !matches!(filter, Filter::ValuePath { .. });
+            if known && plain {
+                return Ok(());
+            }
+            Err(ScimError::invalid_filter(
+                "members are selected by 'value', 'type' and 'display'",
+            ))
+        }
+    }
+}
+
 fn malformed(what: &str) -> ScimError {
     ScimError::invalid_value(format!(
         "members is an array of objects such as {{\"value\": \"<id>\"}}; here {what}"

@@ -30,9 +30,9 @@ pub const BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRespo
 /// The schemas whose URNs are recognised in front of an attribute name.
 static KNOWN: &[&Schema] = &[&USER_SCHEMA, &GROUP_SCHEMA, &ENTERPRISE_USER_SCHEMA];
 
-/// Whether a key of a resource is an extension's URN and no attribute name. Attribute names hold no colon.
+/// Whether a key of a resource is an extension's URN and no attribute name. Microsoft uses URLs for some.
 pub fn is_urn(key: &str) -> bool {
-    key.contains(':')
+    key.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("urn:")) && key.len() > 4 || key.contains("://")
 }
 
 /// A name taken apart at the end of its URN.
@@ -40,7 +40,7 @@ pub fn is_urn(key: &str) -> bool {
 pub(crate) enum Split<'a> {
     /// No URN in front.
     Plain(&'a str),
-    /// A URN that names a known schema and nothing after it.
+    /// A URN that names a known schema, or that is too short to be taken apart.
     Schema(&'a str),
     /// A URN and the attribute behind it. `known` tells whether the URN was recognised; otherwise the name was cut at
     /// its last colon, which may be inside the URN.
@@ -70,14 +70,14 @@ pub(crate) fn split(text: &str) -> Split<'_> {
             rest: &text[length + 1..],
             known: true,
         },
-        None => {
-            let (urn, rest) = text.rsplit_once(':').unwrap_or(("", text));
-            Split::Attribute {
+        None => match text.rsplit_once(':') {
+            Some((urn, rest)) if is_urn(urn) => Split::Attribute {
                 urn,
                 rest,
                 known: false,
-            }
-        }
+            },
+            _ => Split::Schema(text),
+        },
     }
 }
 
@@ -98,7 +98,14 @@ pub(crate) fn is_known(urn: &str) -> bool {
 fn is_prefix(text: &str, urn: &str) -> bool {
     match text.as_bytes().split_at_checked(urn.len()) {
         Some((head, tail)) => {
-            head.eq_ignore_ascii_case(urn.as_bytes()) && matches!(tail.first(), None | Some(b':' | b'.'))
+            // Behind a version a dot would be part of the version.
+            let dot = urn.ends_with(|last: char| last.is_ascii_alphabetic());
+            head.eq_ignore_ascii_case(urn.as_bytes())
+                && match tail.first() {
+                    None | Some(b':') => true,
+                    Some(b'.') => dot,
+                    Some(_) => false,
+                }
         }
         None => false,
     }
@@ -135,6 +142,34 @@ mod tests {
                     urn: "urn:example:2.0:User",
                     rest: "tag",
                     known: false,
+                },
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(split(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_urn_is_an_attribute_and_what_has_none_is_a_schema() {
+        let cases = [
+            ("colour:dark", Split::Plain("colour:dark")),
+            ("urn:x", Split::Schema("urn:x")),
+            ("name://x", Split::Schema("name://x")),
+            (
+                "urn:scim:schemas:extension:enterprise:2.0.User",
+                Split::Attribute {
+                    urn: "urn:scim:schemas:extension:enterprise",
+                    rest: "2.0.User",
+                    known: false,
+                },
+            ),
+            (
+                "urn:scim:schemas:core:2.0:User:userName",
+                Split::Attribute {
+                    urn: "urn:scim:schemas:core:2.0:User",
+                    rest: "userName",
+                    known: true,
                 },
             ),
         ];

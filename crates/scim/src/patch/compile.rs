@@ -261,7 +261,10 @@ impl Compiler<'_> {
                     self.count(ids.len())?;
                     self.members.remove(ids);
                 }
-                None => self.members.remove_where(filter),
+                None => {
+                    member::check_filter(&filter)?;
+                    self.members.remove_where(filter);
+                }
             },
             (None, None) => self.members.remove_all(),
             (None, Some(value)) => {
@@ -337,7 +340,10 @@ pub(crate) fn assignment(add: bool, place: Place, value: Value) -> Result<Action
     if attribute.kind == Kind::Complex && !attribute.multi_valued {
         return complex_assignment(place, value);
     }
-    match value::canonical(attribute, attribute.name, value)? {
+    let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+    match value::canonical(attribute, attribute.name, value)?
+        .filter(|value| !(attribute.required && blank(value)))
+    {
         Some(Value::Array(values)) if add && attribute.multi_valued => Ok(Action::Append(place, values)),
         Some(value) => Ok(Action::Set(place, value)),
         None if attribute.required => Err(ScimError::invalid_value(format!(

@@ -214,6 +214,10 @@ fn one_value_is_primary() {
 fn what_is_refused() {
     use ScimType::{InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget};
     let cases = [
+        (
+            json!({"op": "replace", "path": "userName", "value": "  "}),
+            InvalidValue,
+        ),
         (json!({"op": "remove"}), NoTarget),
         (json!({"op": "remove", "value": {"title": "x"}}), NoTarget),
         (json!({"op": "remove", "path": "userName"}), Mutability),
@@ -340,6 +344,18 @@ fn a_body_that_is_no_patch_is_refused() {
 fn a_shape_on_members_that_is_not_understood_is_never_a_success() {
     use ScimType::{InvalidFilter, InvalidPath, InvalidValue, Mutability};
     let cases = [
+        (
+            json!({"op": "remove", "path": "members[$ref eq \"https://x.example/Users/u1\"]"}),
+            InvalidFilter,
+        ),
+        (
+            json!({"op": "remove", "path": "members[id eq \"u1\"]"}),
+            InvalidFilter,
+        ),
+        (
+            json!({"op": "remove", "path": "members[not (user.value eq \"u1\")]"}),
+            InvalidFilter,
+        ),
         (
             json!({"op": "remove", "path": "members", "value": []}),
             InvalidValue,
