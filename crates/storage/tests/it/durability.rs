@@ -47,7 +47,7 @@ async fn no_unit_of_a_batch_is_answered_before_all_of_it_is_committed() {
 #[tokio::test]
 async fn a_read_sees_every_write_that_was_acknowledged_before_it() {
     let (_world, storage) = fresh().await;
-    for number in 0..100 {
+    for number in 0..30 {
         add(&storage, &number.to_string()).await.unwrap();
         assert_eq!(entries(&storage).await.len(), number + 1);
     }

@@ -193,7 +193,7 @@ fn read_as(stored: &Value, row: &Row) -> Result<Value, StorageError> {
 fn values_come_back_as_they_went_in() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (_world, storage) = runtime.block_on(fresh());
-    proptest!(|(values in prop::collection::vec(value(), 1..20))| {
+    proptest!(ProptestConfig::with_cases(64), |(values in prop::collection::vec(value(), 1..20))| {
         let stored = values.clone();
         let rows: Result<Vec<Row>, StorageError> = runtime.block_on(storage.write(move |tx| {
             let rows: Vec<_> = stored.iter().map(|value| [value.clone()]).collect();
