@@ -49,12 +49,20 @@ macro_rules! select_key {
 /// The keys of a source that are not revoked, oldest first.
 pub async fn live(tx: &mut Tx<'_>, source: &str) -> Result<Vec<JwtKeyRow>, StorageError> {
     let sql = select_key!("WHERE s.name = $1 AND k.revoked_us IS NULL ORDER BY k.id");
-    tx.query(sql, &[source.into()]).await?.iter().map(key_row).collect()
+    tx.query(sql, &[source.into()])
+        .await?
+        .iter()
+        .map(key_row)
+        .collect()
 }
 
 /// Every key, revoked ones included, oldest first.
 pub async fn all(tx: &mut Tx<'_>) -> Result<Vec<JwtKeyRow>, StorageError> {
-    tx.query(select_key!("ORDER BY k.id"), &[]).await?.iter().map(key_row).collect()
+    tx.query(select_key!("ORDER BY k.id"), &[])
+        .await?
+        .iter()
+        .map(key_row)
+        .collect()
 }
 
 /// The key with an id, whatever its state.
@@ -65,7 +73,9 @@ pub async fn by_id(tx: &mut Tx<'_>, id: JwtKeyId) -> Result<Option<JwtKeyRow>, S
 
 /// The key with a thumbprint, whatever its state: a key serves one source, for ever.
 pub async fn by_thumbprint(tx: &mut Tx<'_>, thumbprint: &str) -> Result<Option<JwtKeyRow>, StorageError> {
-    let row = tx.query_opt(select_key!("WHERE k.thumbprint = $1"), &[thumbprint.into()]).await?;
+    let row = tx
+        .query_opt(select_key!("WHERE k.thumbprint = $1"), &[thumbprint.into()])
+        .await?;
     row.as_ref().map(key_row).transpose()
 }
 
@@ -95,7 +105,10 @@ pub async fn insert(tx: &mut Tx<'_>, key: &JwtKeyRow) -> Result<(), StorageError
 /// Revokes a key; `false` when it was revoked before or is not there.
 pub async fn revoke(tx: &mut Tx<'_>, id: JwtKeyId, now: Timestamp) -> Result<bool, StorageError> {
     let changed = tx
-        .execute("UPDATE jwt_key SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL", &[id.into(), now.into()])
+        .execute(
+            "UPDATE jwt_key SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL",
+            &[id.into(), now.into()],
+        )
         .await?;
     Ok(changed > 0)
 }

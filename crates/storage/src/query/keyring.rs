@@ -9,5 +9,7 @@ pub async fn get_or_insert(tx: &mut Tx<'_>, name: &str, fresh: [u8; 32]) -> Resu
         &[name.into(), fresh.into()],
     )
     .await?;
-    tx.query_one("SELECT secret FROM keyring WHERE name = $1", &[name.into()]).await?.get(0)
+    tx.query_one("SELECT secret FROM keyring WHERE name = $1", &[name.into()])
+        .await?
+        .get(0)
 }

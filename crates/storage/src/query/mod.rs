@@ -6,6 +6,7 @@ pub mod facts;
 pub mod grant;
 pub mod ground;
 pub mod group;
+pub mod history;
 pub mod hold;
 pub mod idempotency;
 pub mod job;

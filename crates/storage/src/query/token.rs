@@ -65,19 +65,27 @@ macro_rules! select_token {
 
 /// The token whose secret has this hash, whatever its state.
 pub async fn by_hash(tx: &mut Tx<'_>, hash: [u8; 32]) -> Result<Option<TokenRow>, StorageError> {
-    let row = tx.query_opt(select_token!("WHERE t.hash = $1"), &[hash.into()]).await?;
+    let row = tx
+        .query_opt(select_token!("WHERE t.hash = $1"), &[hash.into()])
+        .await?;
     row.as_ref().map(token_row).transpose()
 }
 
 /// The token with an id, whatever its state.
 pub async fn by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<TokenRow>, StorageError> {
-    let row = tx.query_opt(select_token!("WHERE t.id = $1"), &[id.into()]).await?;
+    let row = tx
+        .query_opt(select_token!("WHERE t.id = $1"), &[id.into()])
+        .await?;
     row.as_ref().map(token_row).transpose()
 }
 
 /// Every token, revoked ones included, oldest first.
 pub async fn all(tx: &mut Tx<'_>) -> Result<Vec<TokenRow>, StorageError> {
-    tx.query(select_token!("ORDER BY t.id"), &[]).await?.iter().map(token_row).collect()
+    tx.query(select_token!("ORDER BY t.id"), &[])
+        .await?
+        .iter()
+        .map(token_row)
+        .collect()
 }
 
 /// Whether a token was ever made.
@@ -108,7 +116,10 @@ pub async fn insert(tx: &mut Tx<'_>, token: &NewToken<'_>) -> Result<(), Storage
 /// Revokes a token; `false` when it was revoked before or is not there.
 pub async fn revoke(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<bool, StorageError> {
     let changed = tx
-        .execute("UPDATE token SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL", &[id.into(), now.into()])
+        .execute(
+            "UPDATE token SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL",
+            &[id.into(), now.into()],
+        )
         .await?;
     Ok(changed > 0)
 }
@@ -116,7 +127,11 @@ pub async fn revoke(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<bool
 /// Writes down when tokens were used last.
 pub async fn used(tx: &mut Tx<'_>, uses: &[(TokenId, Timestamp)]) -> Result<(), StorageError> {
     for (id, at) in uses {
-        tx.execute("UPDATE token SET last_used_us = $2 WHERE id = $1", &[(*id).into(), (*at).into()]).await?;
+        tx.execute(
+            "UPDATE token SET last_used_us = $2 WHERE id = $1",
+            &[(*id).into(), (*at).into()],
+        )
+        .await?;
     }
     Ok(())
 }
