@@ -163,7 +163,8 @@ pub async fn last(tx: &mut Tx<'_>) -> Result<i64, StorageError> {
         .get(0)
 }
 
-fn event_row(row: &Row) -> Result<EventRow, StorageError> {
+/// Reads the columns of [`EventRow`], in the order of its fields, from the front of a row.
+pub(super) fn event_row(row: &Row) -> Result<EventRow, StorageError> {
     Ok(EventRow {
         seq: row.get(0)?,
         change_id: row.get(1)?,
