@@ -101,6 +101,28 @@ impl Engine {
         self.storage.read(work).await
     }
 
+    /// Reads one consistent state of the database, with the rules in force in it.
+    pub(crate) async fn read_by_policy<T>(
+        &self,
+        work: impl for<'a, 't> Fn(&'a mut Tx<'t>, Arc<Policy>) -> BoxFuture<'a, Result<T, EngineError>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+    {
+        let (engine, work) = (self.clone(), Arc::new(work));
+        self.read(move |tx| {
+            let (engine, work) = (engine.clone(), Arc::clone(&work));
+            Box::pin(async move {
+                let policy = engine.policy(tx).await?;
+                work(tx, policy).await
+            })
+        })
+        .await
+    }
+
     /// The rules in force in this transaction.
     ///
     /// # Errors

@@ -5,6 +5,8 @@ mod members;
 mod scope;
 mod users;
 
+pub(crate) use scope::stored_scope;
+
 use usher_core::MemberKind;
 
 /// What a source says of a user.

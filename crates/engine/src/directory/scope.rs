@@ -1,6 +1,8 @@
 //! Whether an account is one of the organisation's own.
 
+use serde_json::Value;
 use usher_core::{GuestMark, Scope};
+use usher_storage::query::user::UserRow;
 
 use super::UserData;
 use crate::policy::{Policy, SourcePolicy};
@@ -28,6 +30,28 @@ pub(super) fn scope(policy: &Policy, source: &SourcePolicy, user: &UserData) -> 
         None if policy.domains.iter().any(|domain| domain == "*") => Scope::In,
         None => Scope::NoAddress,
     }
+}
+
+/// Whether a stored user is in scope, by rules that may be newer than what is stored.
+pub(crate) fn stored_scope(policy: &Policy, source: &SourcePolicy, user: &UserRow) -> Scope {
+    let resource: Value = serde_json::from_str(&user.resource).unwrap_or_default();
+    let others = resource["emails"].as_array().into_iter().flatten();
+    let mut emails: Vec<String> = user.email.iter().cloned().collect();
+    emails.extend(
+        others
+            .filter_map(|email| email["value"].as_str())
+            .map(str::to_owned),
+    );
+    let user = UserData {
+        user_name: user.user_name.clone(),
+        external_id: None,
+        emails,
+        display_name: None,
+        active: user.active,
+        user_type: resource["userType"].as_str().map(str::to_owned),
+        resource: String::new(),
+    };
+    scope(policy, source, &user)
 }
 
 fn is_address(text: &str) -> bool {

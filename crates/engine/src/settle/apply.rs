@@ -292,7 +292,7 @@ impl Unit<'_, '_> {
 
     /// Keeps the room's mark *no administrator* true, and lets a kept last administrator go when there is
     /// another.
-    async fn check_administrators(&mut self, room: RoomId) -> Result<(), EngineError> {
+    pub(crate) async fn check_administrators(&mut self, room: RoomId) -> Result<(), EngineError> {
         let administrators = query::membership::administrators(self.tx, room).await?;
         let Some(mut row) = query::room::by_id(self.tx, room).await? else {
             return Ok(());

@@ -97,7 +97,7 @@ pub(crate) async fn suppose(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let mut doors = doors(tx, &room_rows, &desired, &active, &arriving).await?;
+    let mut doors = doors(tx, rooms, &arriving).await?;
     let people = if arriving.is_empty() {
         BTreeMap::new()
     } else {
@@ -108,6 +108,12 @@ pub(crate) async fn suppose(
             .collect()
     };
     close_doors_for_twins(rooms, &people, &mut doors);
+    let newcomers = desired
+        .keys()
+        .filter(|pair| !active.contains_key(*pair))
+        .copied()
+        .collect::<Vec<_>>();
+    close_full_rooms(tx, &room_rows, &newcomers, &mut doors).await?;
 
     let mut pairs = Vec::with_capacity(rooms.len() * persons.len());
     for room in rooms {
@@ -253,30 +259,32 @@ fn better(a: AccountState, b: AccountState) -> AccountState {
 
 type Doors = BTreeMap<(RoomId, PersonId), Door>;
 
-/// What stands in the way of those who may start.
-async fn doors(
+/// Who of those who may start has the address of somebody inside.
+async fn doors(tx: &mut Tx<'_>, rooms: &[RoomId], arriving: &[PersonId]) -> Result<Doors, EngineError> {
+    if arriving.is_empty() {
+        return Ok(Doors::new());
+    }
+    Ok(query::person::same_address_inside(tx, rooms, arriving)
+        .await?
+        .into_iter()
+        .map(|(room, person, other)| ((room, person), Door::SameAddress(other)))
+        .collect())
+}
+
+/// The first in order take the places that are left; the others wait.
+async fn close_full_rooms(
     tx: &mut Tx<'_>,
     rooms: &BTreeMap<RoomId, RoomRow>,
-    desired: &BTreeMap<(RoomId, PersonId), Desired>,
-    active: &BTreeMap<(RoomId, PersonId), MembershipRow>,
-    arriving: &[PersonId],
-) -> Result<Doors, EngineError> {
-    let mut doors = Doors::new();
-    if arriving.is_empty() {
-        return Ok(doors);
-    }
-    let ids: Vec<RoomId> = rooms.keys().copied().collect();
-    for (room, person, other) in query::person::same_address_inside(tx, &ids, arriving).await? {
-        doors.insert((room, person), Door::SameAddress(other));
-    }
+    newcomers: &[(RoomId, PersonId)],
+    doors: &mut Doors,
+) -> Result<(), EngineError> {
     for room in rooms.values() {
         let Some(limit) = room.arrival_limit else { continue };
-        let inside = query::membership::count_managed(tx, room.id, limit).await?;
-        let mut places = limit - inside;
-        for pair in desired
-            .keys()
-            .filter(|pair| pair.0 == room.id && !active.contains_key(*pair))
-        {
+        if !newcomers.iter().any(|pair| pair.0 == room.id) {
+            continue;
+        }
+        let mut places = limit - query::membership::count_managed(tx, room.id, limit).await?;
+        for pair in newcomers.iter().filter(|pair| pair.0 == room.id) {
             if doors.contains_key(pair) {
                 continue;
             }
@@ -286,7 +294,7 @@ async fn doors(
             places -= 1;
         }
     }
-    Ok(doors)
+    Ok(())
 }
 
 /// Two newcomers with one address: the first in order goes in, the other waits.

@@ -1,6 +1,6 @@
 //! Work that is done later, in steps, and what is due by the clock.
 
-use usher_core::{MembershipId, RoomId, Timestamp};
+use usher_core::{RoomId, Timestamp};
 
 use crate::{Row, StorageError, Tx};
 
@@ -86,29 +86,13 @@ pub async fn remove(tx: &mut Tx<'_>, id: i64) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Active memberships, outside of archived rooms, whose end date has come.
-pub async fn expired_memberships(
-    tx: &mut Tx<'_>,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<MembershipId>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT m.id FROM membership m JOIN room r ON r.id = m.room_id
-             WHERE m.active = 1 AND m.until_us IS NOT NULL AND m.until_us <= $1 AND r.state <> 'archived'
-             ORDER BY m.until_us LIMIT $2",
-            &[now.into(), limit.into()],
-        )
-        .await?;
-    rows.iter().map(|row| row.get(0)).collect()
-}
-
-/// Rooms in use that still limit arrivals though nobody waits for an approval any more.
+/// Rooms in use that still limit arrivals though nobody waits at their door for it any more.
 pub async fn needlessly_limited_rooms(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<RoomId>, StorageError> {
     let rows = tx
         .query(
             "SELECT r.id FROM room r WHERE r.arrival_limit IS NOT NULL AND r.state = 'live' AND NOT EXISTS (
                 SELECT 1 FROM hold h WHERE h.room_id = r.id AND h.kind = 'arrivals' AND h.state = 'open')
+               AND NOT EXISTS (SELECT 1 FROM parked k WHERE k.room_id = r.id AND k.reason = 'beyond_expected')
              ORDER BY r.id LIMIT $1",
             &[limit.into()],
         )

@@ -1,6 +1,8 @@
 //! The stored rules: those in force, and those that wait for a confirmation.
 
-use crate::{StorageError, Tx};
+use usher_core::{RoomId, Scope, SourceUserId};
+
+use crate::{StorageError, Tx, Value};
 
 /// The one row of rules, as JSON text.
 #[derive(Debug, Clone)]
@@ -52,4 +54,44 @@ pub async fn propose(tx: &mut Tx<'_>, rules: Option<String>) -> Result<(), Stora
     tx.execute("UPDATE policy SET proposed = $1 WHERE id = 1", &[rules.into()])
         .await?;
     Ok(())
+}
+
+/// Writes the scope of accounts as new rules see them.
+pub async fn set_scopes(tx: &mut Tx<'_>, scopes: &[(SourceUserId, Scope)]) -> Result<(), StorageError> {
+    for (user, scope) in scopes {
+        let params: [Value; 2] = [(*user).into(), (*scope).into()];
+        tx.execute("UPDATE source_user SET scope = $2 WHERE id = $1", &params)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Writes whether a level administers rooms; answers the rooms with active members at it.
+pub async fn flag_level(
+    tx: &mut Tx<'_>,
+    level: &str,
+    administrator: bool,
+) -> Result<Vec<RoomId>, StorageError> {
+    tx.execute(
+        "UPDATE membership SET administrator = $2 WHERE level = $1",
+        &[level.into(), administrator.into()],
+    )
+    .await?;
+    let rows = tx
+        .query(
+            "SELECT DISTINCT room_id FROM membership WHERE level = $1 AND active = 1 ORDER BY room_id",
+            &[level.into()],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// How many active memberships have a level.
+pub async fn count_at_level(tx: &mut Tx<'_>, level: &str) -> Result<i64, StorageError> {
+    tx.query_one(
+        "SELECT count(*) FROM membership WHERE level = $1 AND active = 1",
+        &[level.into()],
+    )
+    .await?
+    .get(0)
 }
