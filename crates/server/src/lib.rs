@@ -1,1 +1,24 @@
 #![doc = include_str!("../README.md")]
+
+pub mod access;
+mod apply;
+pub mod cli;
+pub mod config;
+mod edge;
+mod health;
+mod jobs;
+mod lifecycle;
+mod logging;
+mod metrics;
+mod router;
+mod scim;
+mod start;
+mod state;
+mod usher;
+
+pub use edge::RequestId;
+pub use router::router;
+pub use apply::Sources;
+pub use start::{StartError, apply, open, state};
+pub use state::{AppState, PushSource};
+pub use usher::Usher;

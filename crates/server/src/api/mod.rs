@@ -1,0 +1,135 @@
+//! The API: `/api/v1`, described by the code that serves it.
+
+mod directory;
+mod events;
+mod extract;
+pub mod name;
+mod page;
+mod persons;
+mod policy;
+mod problem;
+mod roles;
+mod rooms;
+mod sources;
+mod tokens;
+pub mod view;
+pub mod words;
+mod write;
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::CONTENT_TYPE;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::access::RoleCaller;
+use crate::{AppState, RequestId};
+
+pub use problem::{ApiError, Problem};
+pub use roles::TABLE as ROLES;
+
+/// Who calls the API.
+pub type Caller = RoleCaller;
+
+/// Where the API is.
+pub const ROOT: &str = "/api/v1";
+const DESCRIPTION_PATH: &str = "/openapi.json";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Usher",
+        description = "Who is in which room, why, and since when. Errors are problem details (RFC 9457).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(Problem)),
+    security(("token" = []))
+)]
+struct Description;
+
+/// The endpoints of the API.
+pub(crate) fn router(state: &AppState) -> Router<AppState> {
+    let (endpoints, _) = endpoints().split_for_parts();
+    let endpoints = endpoints
+        .route(DESCRIPTION_PATH, get(description))
+        .fallback(no_endpoint)
+        .method_not_allowed_fallback(no_endpoint)
+        .layer(middleware::from_fn_with_state(state.clone(), roles::authorise))
+        .layer(middleware::from_fn(complete));
+    Router::new().nest(ROOT, endpoints)
+}
+
+/// The OpenAPI document, as text that ends with a line break.
+#[must_use]
+pub fn openapi() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let mut document = OpenApiRouter::<AppState>::with_openapi(Description::openapi())
+            .nest(ROOT, endpoints())
+            .into_openapi();
+        if let Some(components) = &mut document.components {
+            let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            components.security_schemes.insert("token".to_owned(), token.into());
+        }
+        let mut text = document
+            .to_pretty_json()
+            .expect("the document is made of plain structs");
+        text.push('\n');
+        text
+    });
+    &DOCUMENT
+}
+
+fn endpoints() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(rooms::router())
+        .merge(persons::router())
+        .merge(sources::router())
+        .merge(directory::router())
+        .merge(policy::router())
+        .merge(events::router())
+        .merge(tokens::router())
+}
+
+async fn description() -> Response {
+    ([(CONTENT_TYPE, "application/json")], openapi()).into_response()
+}
+
+async fn no_endpoint() -> ApiError {
+    ApiError::NoEndpoint
+}
+
+/// Tells each problem which request it belongs to.
+async fn complete(request: Request, next: Next) -> Response {
+    let instance = request
+        .extensions()
+        .get::<axum::extract::OriginalUri>()
+        .map_or_else(|| request.uri().path().to_owned(), |uri| uri.path().to_owned());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.to_string());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let complete = Problem {
+            instance: Some(instance),
+            request_id: id,
+            ..problem
+        };
+        let text = serde_json::to_string(&complete).expect("problems are plain structs");
+        let body = Body::from(text);
+        if let Some(length) = body.size_hint().exact() {
+            response
+                .headers_mut()
+                .insert(http::header::CONTENT_LENGTH, length.into());
+        }
+        *response.body_mut() = body;
+    }
+    response
+}

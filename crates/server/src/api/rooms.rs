@@ -1,0 +1,200 @@
+//! `/rooms`: what rooms there are, who is in them, archiving and reopening.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+use usher_core::{RoomId, Timestamp};
+use usher_storage::query;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Path, Query};
+use super::page::{Page, Paging};
+use super::problem::Problems;
+use super::view::{MembershipView, ParkedView, RoomView, memberships, parked};
+use super::write::{Because, Write, inputs};
+use super::{ApiError, name};
+use crate::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(members))
+        .routes(routes!(waiting))
+        .routes(routes!(portal))
+        .routes(routes!(archive))
+        .routes(routes!(reopen))
+}
+
+/// Rooms in the order of their creation, archived ones included.
+#[utoipa::path(get, path = "/rooms", tag = "rooms", params(Paging),
+    responses((status = 200, body = Page<RoomView>), Problems))]
+async fn list(
+    State(state): State<AppState>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<RoomView>>, ApiError> {
+    let (limit, after) = (paging.limit()?, paging.after::<RoomId>()?);
+    let rows = state
+        .engine
+        .read(move |tx| Box::pin(query::room::page(tx, after, limit + 1)))
+        .await?;
+    let (rows, next) = Page::<RoomView>::cut(rows, limit, |row| row.id);
+    Ok(Json(Page {
+        items: rows.into_iter().map(RoomView::from).collect(),
+        next,
+    }))
+}
+
+/// A room, by id or name.
+#[utoipa::path(get, path = "/rooms/{room}", tag = "rooms",
+    responses((status = 200, body = RoomView), Problems))]
+async fn get(
+    State(state): State<AppState>,
+    Path(room): Path<String>,
+) -> Result<Json<RoomView>, ApiError> {
+    let view = state
+        .engine
+        .read(move |tx| {
+            let room = room.clone();
+            Box::pin(async move { Ok::<_, ApiError>(name::room(tx, &room).await?.into()) })
+        })
+        .await?;
+    Ok(Json(view))
+}
+
+/// Which members.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Moment {
+    /// Who was in the room at this moment, instead of now (RFC 3339).
+    at: Option<String>,
+}
+
+/// Members of a room: now, or at a moment of the past.
+#[utoipa::path(get, path = "/rooms/{room}/members", tag = "rooms", params(Moment, Paging),
+    responses((status = 200, body = Page<MembershipView>), Problems))]
+async fn members(
+    State(state): State<AppState>,
+    Path(room): Path<String>,
+    Query(moment): Query<Moment>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<MembershipView>>, ApiError> {
+    let (limit, after) = (paging.limit()?, paging.after()?);
+    let at = moment.at.as_deref().map(parse_time).transpose()?;
+    let page = state
+        .engine
+        .read(move |tx| {
+            let room = room.clone();
+            Box::pin(async move {
+                let room = name::room(tx, &room).await?.id;
+                let rows = match at {
+                    Some(at) => query::membership::page_at(tx, room, at, after, limit + 1).await?,
+                    None => query::membership::page_active(tx, room, after, limit + 1).await?,
+                };
+                let (rows, next) = Page::<MembershipView>::cut(rows, limit, |row| row.person);
+                let items = memberships(tx, rows).await?;
+                Ok::<_, ApiError>(Page { items, next })
+            })
+        })
+        .await?;
+    Ok(Json(page))
+}
+
+/// People whom a group wants in a room and who wait at its door for a human.
+#[utoipa::path(get, path = "/rooms/{room}/parked", tag = "rooms", params(Paging),
+    responses((status = 200, body = Page<ParkedView>), Problems))]
+async fn waiting(
+    State(state): State<AppState>,
+    Path(room): Path<String>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<ParkedView>>, ApiError> {
+    let (limit, after) = (paging.limit()?, paging.after()?);
+    let page = state
+        .engine
+        .read(move |tx| {
+            let room = room.clone();
+            Box::pin(async move {
+                let room = name::room(tx, &room).await?.id;
+                let rows = query::hold::parked_in(tx, room, after, limit + 1).await?;
+                let (rows, next) = Page::<ParkedView>::cut(rows, limit, |row| row.person);
+                let items = parked(tx, rows).await?;
+                Ok::<_, ApiError>(Page { items, next })
+            })
+        })
+        .await?;
+    Ok(Json(page))
+}
+
+/// That the portal has the room.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortalRoom {
+    /// The portal's id of the room.
+    pub(super) portal_id: String,
+    /// The portal's https address of the room.
+    pub(super) url: String,
+    /// Why, for the history.
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}
+
+inputs!(PortalRoom);
+
+/// Reports the portal's id and address of a room. Its order goes on.
+#[utoipa::path(post, path = "/rooms/{room}/portal", tag = "rooms", request_body = PortalRoom,
+    responses((status = 200, body = RoomView), Problems))]
+async fn portal(Path(room): Path<String>, write: Write<PortalRoom>) -> Result<Response, ApiError> {
+    write
+        .run(StatusCode::OK, move |unit, body| {
+            let room = room.clone();
+            Box::pin(async move {
+                let room = name::room(unit.tx(), &room).await?.id;
+                let row = unit.room_ready(room, &body.portal_id, &body.url).await?;
+                Ok(RoomView::from(row))
+            })
+        })
+        .await
+}
+
+/// Archives a room: access is denied and decisions are frozen; memberships are kept.
+#[utoipa::path(post, path = "/rooms/{room}/archive", tag = "rooms", request_body = Because,
+    responses((status = 200, body = RoomView), Problems))]
+async fn archive(Path(room): Path<String>, write: Write<Because>) -> Result<Response, ApiError> {
+    write
+        .run(StatusCode::OK, move |unit, _body| {
+            let room = room.clone();
+            Box::pin(async move {
+                let room = name::room(unit.tx(), &room).await?.id;
+                Ok(RoomView::from(unit.archive_room(room).await?))
+            })
+        })
+        .await
+}
+
+/// Reopens an archived room, by id: its members are decided afresh.
+#[utoipa::path(post, path = "/rooms/{room}/reopen", tag = "rooms", request_body = Because,
+    responses((status = 200, body = RoomView), Problems))]
+async fn reopen(Path(room): Path<String>, write: Write<Because>) -> Result<Response, ApiError> {
+    write
+        .run(StatusCode::OK, move |unit, _body| {
+            let room = room.clone();
+            Box::pin(async move {
+                let room = name::room(unit.tx(), &room).await?.id;
+                Ok(RoomView::from(unit.reopen_room(room).await?))
+            })
+        })
+        .await
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, ApiError> {
+    text.parse().map_err(|_| {
+        ApiError::malformed(
+            "at",
+            "write the moment as RFC 3339 with an offset, such as 2026-01-31T09:00:00Z",
+        )
+    })
+}

@@ -1,0 +1,27 @@
+//! What the API and the command line show: JSON that is made from rows, and nothing more.
+
+mod event;
+mod hold;
+mod membership;
+mod order;
+mod person;
+mod plan;
+mod restore;
+mod room;
+mod source;
+mod stay;
+mod token;
+
+pub use event::CloudEvent;
+pub use hold::{HeldView, HoldDetails, HoldView};
+pub use membership::{MembershipView, PeriodView, RoomName, memberships};
+pub use order::{OrderDetails, OrderMailView, OrderStatusView, OrderView, order};
+pub use person::{AccountView, PersonDetails, PersonName, PersonView, details, names};
+pub use plan::{GroupNewsView, MappingView, PlanView, SettledView, TallyView, mapping, mappings};
+pub use restore::{RestoreDetails, RestorePlanView, RestoreView, restore_plan, restores, suggestion};
+pub use room::{ParkedView, RoomView, parked};
+pub use source::{GroupView, MemberView, SourceView, UserView};
+pub use stay::{
+    ExplanationView, FreshnessView, GrantView, StayView, StrayView, explanation, stays,
+};
+pub use token::{NewTokenView, TokenView};

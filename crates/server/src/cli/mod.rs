@@ -1,0 +1,114 @@
+//! The command line. Each verb has a file; `--json` makes any of them print JSON.
+
+mod config;
+mod context;
+mod key;
+mod output;
+mod serve;
+mod token;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::Usher;
+use crate::config::ConfigError;
+use crate::start::StartError;
+
+pub use context::Context;
+pub use output::Output;
+
+/// Decides who is in which room, from the groups of identity providers.
+#[derive(Debug, Parser)]
+#[command(name = "usher", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file. Without one, the try-out configuration is used.
+    #[arg(long, global = true, value_name = "FILE", env = "USHER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Arguments),
+    /// Check the configuration, or print its schema.
+    Config(config::Arguments),
+    /// Make, list and revoke access tokens.
+    Token(token::Arguments),
+    /// Register, list and revoke keys with which a customer signs access tokens.
+    Key(key::Arguments),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used. Exit code 3.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The engine said no. Exit code 4, or 5 for something that is not there.
+    #[error(transparent)]
+    Engine(#[from] usher_engine::EngineError),
+    /// The database or the network. Exit code 1.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The arguments do not fit together, beyond what is known when they are read. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else. Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<usher_storage::StorageError> for CliError {
+    fn from(error: usher_storage::StorageError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl CliError {
+    /// The exit code; the README lists them.
+    fn code(&self) -> u8 {
+        use usher_engine::EngineError;
+        match self {
+            Self::Usage(_) => 2,
+            Self::Config(_) => 3,
+            Self::Engine(EngineError::NotFound { .. }) => 5,
+            Self::Engine(EngineError::Storage(_)) | Self::Start(_) | Self::Failed(_) => 1,
+            Self::Engine(_) => 4,
+        }
+    }
+}
+
+/// Does what the arguments say.
+pub(crate) fn run(usher: &Usher, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, with code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let output = Output::new(arguments.json);
+    let context = Context::new(usher, arguments.config, output);
+    let result = match arguments.command {
+        Command::Serve(arguments) => serve::run(&context, &arguments),
+        Command::Config(arguments) => config::run(&context, &arguments),
+        Command::Token(arguments) => token::run(&context, &arguments),
+        Command::Key(arguments) => key::run(&context, &arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.code())
+        }
+    }
+}

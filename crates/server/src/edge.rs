@@ -1,0 +1,130 @@
+//! What every request passes first and every answer last: request id, log line, metrics, time limit, panics, headers.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tracing::Instrument;
+use usher_scim::ScimError;
+
+use crate::{AppState, scim};
+
+/// The id of a request, in logs, answers and the history of what it changed.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_ID: usize = 128;
+
+pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let is_scim = scim::is_scim_path(request.uri().path());
+    let area = if is_scim { "scim" } else { "other" };
+    let method = request.method().clone();
+    // The query is left out: filters hold personal data.
+    let path = request.uri().path().to_owned();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+
+    let span = tracing::info_span!("request", request.id = %id);
+    let limit = state.config.server.request_timeout.duration();
+    let answer = AssertUnwindSafe(tokio::time::timeout(limit, next.run(request))).catch_unwind();
+    let mut response = match answer.instrument(span.clone()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_elapsed)) => {
+            span.in_scope(|| tracing::warn!(%method, path, "the request took too long"));
+            failure(is_scim, StatusCode::SERVICE_UNAVAILABLE, "the request took too long; try again later")
+        }
+        Err(panic) => {
+            let message = panic_message(&*panic);
+            span.in_scope(|| tracing::error!(%method, path, panic = message, "a handler panicked"));
+            failure(
+                is_scim,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the server could not complete the request; nothing was changed, try again",
+            )
+        }
+    };
+
+    finish_headers(&mut response, &id);
+    let status = response.status();
+    let elapsed = started.elapsed();
+    metrics::counter!("usher_http_requests_total", "area" => area, "status" => status_class(status)).increment(1);
+    metrics::histogram!("usher_http_request_seconds", "area" => area).record(elapsed.as_secs_f64());
+    span.in_scope(|| {
+        let (status, micros) = (status.as_u16(), elapsed.as_micros());
+        tracing::debug!(%method, path, status, micros, "answered");
+    });
+    response
+}
+
+/// The client's id where it is fit to be written into logs, else one of our own.
+fn request_id(request: &Request) -> Arc<str> {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let fit = |id: &&str| {
+        (1..=MAX_ID).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/'))
+    };
+    given.filter(fit).map_or_else(fresh_id, Arc::from)
+}
+
+/// A random start for this process and a count: unique, and cheaper than randomness for each request.
+fn fresh_id() -> Arc<str> {
+    static START: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+        u64::from_le_bytes(bytes)
+    });
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{:016x}-{:x}", *START, COUNT.fetch_add(1, Ordering::Relaxed)).into()
+}
+
+fn failure(is_scim: bool, status: StatusCode, detail: &'static str) -> Response {
+    let mut response = if is_scim {
+        scim::error_response(&ScimError::new(status.as_u16(), None, detail))
+    } else {
+        (status, detail).into_response()
+    };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}
+
+fn finish_headers(response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        5 => "5xx",
+        _ => "1xx",
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,37 @@
+//! `/livez` and `/readyz`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use usher_storage::StorageError;
+
+use crate::AppState;
+
+/// The endpoints that tell whether this server is alive and ready.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz))
+}
+
+async fn livez() -> &'static str {
+    "alive\n"
+}
+
+/// 200 when the database answers and the server is not about to stop.
+async fn readyz(State(state): State<AppState>) -> Response {
+    if state.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    let answer: Result<(), StorageError> = state
+        .engine
+        .read(|tx| Box::pin(async move { tx.query_one("SELECT 1", &[]).await.map(|_| ()) }))
+        .await;
+    match answer {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Work that is done beside requests: due dates, and writing down what can wait.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::AppState;
+
+/// How often due dates are looked at.
+const BEAT: Duration = Duration::from_millis(750);
+/// How often the uses of tokens are written down.
+const USES: Duration = Duration::from_secs(30);
+
+/// Starts the background work; it ends when `stopping` is cancelled.
+pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationToken) {
+    tracker.spawn(write_uses(state.clone(), stopping.clone()));
+}
+
+async fn write_uses(state: AppState, stopping: CancellationToken) {
+    while stopping.run_until_cancelled(tokio::time::sleep(USES)).await.is_some() {
+        write_uses_once(&state).await;
+    }
+    write_uses_once(&state).await;
+}
+
+async fn write_uses_once(state: &AppState) {
+    if let Err(error) = state.access.write_uses().await {
+        tracing::warn!(%error, "cannot write down when tokens were used");
+    }
+}

@@ -1,0 +1,276 @@
+//! Lists: `GET` on an endpoint and `POST` on `/.search`, by index and by cursor.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use usher_scim::cursor::CursorScope;
+use usher_scim::filter::lookup::Lookup;
+use usher_scim::list::Page;
+use usher_scim::schema::ResourceType;
+use usher_scim::sort::{Sort, SortOrder};
+use usher_scim::{Filter, ListQuery, Projection, ScimError, urn};
+use usher_storage::query::directory::{self, Order, Part};
+use usher_storage::{SourceKey, Tx};
+use uuid::Uuid;
+
+use super::pages::{self, Row};
+use super::{Answer, Call, Failure, Inputs, render, scan};
+
+/// A list asked for by the parameters of the URL.
+pub(super) async fn by_query(
+    call: &Call,
+    types: &'static [&'static ResourceType],
+    inputs: Inputs,
+) -> Result<Answer, Failure> {
+    let pairs = inputs.pairs()?;
+    let pairs = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+    let query = ListQuery::from_pairs(pairs, &call.filter_limits())?;
+    list(call, types, query).await
+}
+
+/// A list asked for by a search request's body.
+pub(super) async fn by_body(
+    call: &Call,
+    types: &'static [&'static ResourceType],
+    inputs: Inputs,
+) -> Result<Answer, Failure> {
+    let query = ListQuery::from_search(call.json(&inputs.body)?, &call.filter_limits())?;
+    list(call, types, query).await
+}
+
+/// What a list needs to know, in one piece for the unit of work.
+pub(super) struct Listing {
+    pub(super) source: SourceKey,
+    pub(super) base: Arc<str>,
+    pub(super) parts: Vec<TypePart>,
+    pub(super) sort: Option<Sort>,
+    pub(super) max_scan: usize,
+    projection: Projection,
+    start: Start,
+    limit: usize,
+}
+
+/// One resource type of a list.
+pub(super) struct TypePart {
+    pub(super) kind: Kind,
+    pub(super) resource_type: &'static ResourceType,
+    pub(super) lookup: Lookup,
+    /// The whole filter, where the lookup finds more than it lets through.
+    pub(super) filter: Option<Filter>,
+}
+
+/// Which table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Users,
+    Groups,
+}
+
+/// Where a page starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// After so many resources.
+    Offset { offset: usize, by_cursor: bool },
+    /// In this part of the list, after this id.
+    After { part: usize, id: Uuid },
+}
+
+/// A page before it is wrapped up.
+struct Shown {
+    total: usize,
+    resources: Vec<u8>,
+    count: usize,
+    next: Option<Start>,
+}
+
+async fn list(
+    call: &Call,
+    types: &'static [&'static ResourceType],
+    query: ListQuery,
+) -> Result<Answer, Failure> {
+    let endpoint = if types.len() == 1 { types[0].endpoint } else { "/" };
+    let scope =
+        CursorScope { source: call.source.name.as_str(), endpoint, query: &query.digest() };
+    let now = Timestamp::from_microsecond(call.state.engine.now().as_micros()).unwrap_or(Timestamp::MAX);
+    let start = match &query.page {
+        Page::Index(start) => Start::Offset { offset: start - 1, by_cursor: false },
+        Page::FirstCursor => Start::Offset { offset: 0, by_cursor: true },
+        Page::Cursor(cursor) => Start::decode(&call.state.cursor_key.verify(&scope, cursor, now)?, types.len())?,
+    };
+    let limits = call.limits();
+    let parts = types.iter().map(|one| TypePart::plan(one, query.filter.as_ref())).collect::<Result<_, _>>()?;
+    let listing = Arc::new(Listing {
+        source: call.source.key,
+        base: Arc::clone(&call.source.base),
+        parts,
+        sort: query.sort.clone(),
+        max_scan: limits.max_scan,
+        projection: query.projection.clone(),
+        start,
+        limit: query.page_size(limits.page_size, limits.max_page_size),
+    });
+    let shown = call
+        .read(move |tx| {
+            let listing = Arc::clone(&listing);
+            Box::pin(async move { listing.show(tx).await })
+        })
+        .await?;
+    let next = shown.next.map(|next| {
+        let expires = now.saturating_add(jiff::SignedDuration::try_from(limits.cursor_timeout.duration()).unwrap_or_default());
+        call.state.cursor_key.issue(&scope, &next.encode(), expires.unwrap_or(Timestamp::MAX))
+    });
+    let start_index = match query.page {
+        Page::Index(start) => Some(start),
+        Page::FirstCursor | Page::Cursor(_) => None,
+    };
+    Ok(Answer::ok(wrap(&shown, start_index, next)))
+}
+
+/// The ListResponse around resources that are JSON already.
+fn wrap(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
+    let mut head = usher_scim::Attributes::new();
+    head.insert("schemas".into(), serde_json::json!([urn::LIST_RESPONSE]));
+    head.insert("totalResults".into(), shown.total.into());
+    if let Some(start) = start_index {
+        head.insert("startIndex".into(), start.into());
+    }
+    head.insert("itemsPerPage".into(), shown.count.into());
+    if let Some(next) = next {
+        head.insert("nextCursor".into(), next.into());
+    }
+    let mut bytes = render::to_bytes(&head);
+    bytes.pop();
+    bytes.reserve(shown.resources.len() + 20);
+    bytes.extend_from_slice(b",\"Resources\":[");
+    bytes.extend_from_slice(&shown.resources);
+    bytes.extend_from_slice(b"]}");
+    bytes
+}
+
+impl TypePart {
+    fn plan(resource_type: &'static ResourceType, filter: Option<&Filter>) -> Result<Self, ScimError> {
+        let kind = if resource_type.name == "User" { Kind::Users } else { Kind::Groups };
+        let Some(filter) = filter else {
+            return Ok(Self { kind, resource_type, lookup: Lookup::All, filter: None });
+        };
+        let plan = filter.lookup(resource_type)?;
+        let exact = plan.residual.is_none() && directory::is_exact(&plan.lookup);
+        Ok(Self { kind, resource_type, lookup: plan.lookup, filter: (!exact).then(|| filter.clone()) })
+    }
+}
+
+impl Start {
+    fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Offset { offset, .. } => {
+                let mut bytes = vec![0];
+                bytes.extend_from_slice(&(offset as u64).to_be_bytes());
+                bytes
+            }
+            Self::After { part, id } => {
+                let mut bytes = vec![1, u8::try_from(part).unwrap_or(u8::MAX)];
+                bytes.extend_from_slice(id.as_bytes());
+                bytes
+            }
+        }
+    }
+
+    fn decode(bytes: &[u8], parts: usize) -> Result<Self, ScimError> {
+        let start = match bytes {
+            [0, offset @ ..] => offset.try_into().ok().and_then(|offset| {
+                let offset = usize::try_from(u64::from_be_bytes(offset)).ok()?;
+                Some(Self::Offset { offset, by_cursor: true })
+            }),
+            [1, part, id @ ..] if usize::from(*part) < parts => {
+                Uuid::from_slice(id).ok().map(|id| Self::After { part: usize::from(*part), id })
+            }
+            _ => None,
+        };
+        start.ok_or_else(|| ScimError::invalid_cursor("the cursor is none of ours; start again with an empty cursor"))
+    }
+
+    const fn is_by_cursor(self) -> bool {
+        match self {
+            Self::Offset { by_cursor, .. } => by_cursor,
+            Self::After { .. } => true,
+        }
+    }
+}
+
+impl Listing {
+    async fn show(&self, tx: &mut Tx<'_>) -> Result<Shown, Failure> {
+        let (total, mut rows, next) = match self.order() {
+            Some(order) if self.parts.iter().all(|part| part.filter.is_none()) => self.direct(tx, order).await?,
+            _ => self.scanned(tx).await?,
+        };
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let page = pages::write(tx, &rows, &self.base, &self.projection).await?;
+        let last = page.count.checked_sub(1).and_then(|index| rows.get(index));
+        let next = last.filter(|_| self.start.is_by_cursor() && (more || page.count < rows.len())).map(|last| match next {
+            Next::Id => Start::After { part: last.part, id: last.id() },
+            Next::Offset(offset) => Start::Offset { offset: offset + page.count, by_cursor: true },
+        });
+        Ok(Shown { total, resources: page.bytes, count: page.count, next })
+    }
+
+    /// The order that an index has, if it is what the client asks for.
+    fn order(&self) -> Option<Order> {
+        let Some(sort) = &self.sort else { return Some(Order::Id) };
+        let [part] = self.parts.as_slice() else { return None };
+        let name = match part.kind {
+            Kind::Users => "userName",
+            Kind::Groups => "displayName",
+        };
+        let is_core = sort.by.uri.as_deref().is_none_or(|uri| part.resource_type.schema.is_named(uri));
+        (is_core && sort.by.sub.is_none() && sort.by.name.eq_ignore_ascii_case(name))
+            .then_some(Order::Name { descending: sort.order == SortOrder::Descending })
+    }
+
+    /// The database finds and orders the page. One row more than the page tells that there is another.
+    async fn direct(&self, tx: &mut Tx<'_>, order: Order) -> Result<(usize, Vec<Row>, Next), Failure> {
+        let (first, after, start) = match self.start {
+            Start::Offset { offset, .. } => (0, None, offset),
+            Start::After { part, id } => (part, Some(id), 0),
+        };
+        let (mut rows, mut total, mut offset) = (Vec::new(), 0, start);
+        for (index, part) in self.parts.iter().enumerate() {
+            let wanted = (self.limit + 1).saturating_sub(rows.len());
+            let mut count = None;
+            if index >= first && wanted > 0 {
+                let range = Part { after: after.filter(|_| index == first), offset, limit: wanted };
+                let (found, is_all) = pages::fetch(tx, self.source, part, index, order, range).await?;
+                count = is_all.then_some(found.len());
+                rows.extend(found);
+            }
+            let count = match count {
+                Some(count) => count,
+                None => pages::count(tx, self.source, part).await?,
+            };
+            offset = offset.saturating_sub(count);
+            total += count;
+        }
+        let next = if order == Order::Id { Next::Id } else { Next::Offset(start) };
+        Ok((total, rows, next))
+    }
+
+    /// Every resource that the lookup finds is looked at.
+    async fn scanned(&self, tx: &mut Tx<'_>) -> Result<(usize, Vec<Row>, Next), Failure> {
+        let Start::Offset { offset, .. } = self.start else {
+            return Err(ScimError::invalid_cursor("the cursor is none of ours; start again with an empty cursor").into());
+        };
+        let found = scan::scan(tx, self).await?;
+        let page = found.get(offset.min(found.len())..).unwrap_or_default();
+        let page = &page[..page.len().min(self.limit + 1)];
+        let rows = pages::by_ids(tx, page).await?;
+        Ok((found.len(), rows, Next::Offset(offset)))
+    }
+}
+
+/// What the next page's cursor says.
+enum Next {
+    /// After the last id of this page.
+    Id,
+    /// After so many resources and those of this page.
+    Offset(usize),
+}

@@ -1,0 +1,120 @@
+//! The SCIM endpoint of each source: `/scim/{source}/v2`.
+//!
+//! One handler takes everything under `/scim`, so that whatever goes wrong there is answered as SCIM wants it
+//! (RFC 7644 §3.12).
+
+mod answer;
+mod body;
+mod bulk;
+mod call;
+mod discovery;
+mod failure;
+mod groups;
+mod list;
+mod members;
+mod pages;
+mod render;
+mod scan;
+mod target;
+mod users;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use http::Method;
+use usher_core::{SourceName, SourceState};
+use usher_scim::ScimError;
+use usher_scim::schema::{GROUP_TYPE, ResourceType, USER_TYPE};
+
+use crate::access::AccessError;
+use crate::lifecycle::Peer;
+use crate::{AppState, RequestId};
+use answer::Answer;
+use call::{Call, Inputs};
+use failure::Failure;
+use target::{Target, Who};
+
+pub(crate) use failure::error_response;
+
+const USERS: &[&ResourceType] = &[&USER_TYPE];
+const GROUPS: &[&ResourceType] = &[&GROUP_TYPE];
+const BOTH: &[&ResourceType] = &[&USER_TYPE, &GROUP_TYPE];
+
+/// The routes; every method and every path below `/scim`.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().route("/scim", any(serve)).route("/scim/", any(serve)).route("/scim/{*path}", any(serve))
+}
+
+/// Whether errors on this path are SCIM errors.
+pub(crate) fn is_scim_path(path: &str) -> bool {
+    path.strip_prefix("/scim").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn serve(State(state): State<AppState>, request: Request) -> Response {
+    match handle(&state, request).await {
+        Ok(answer) => answer.into_response(),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn handle(state: &AppState, request: Request) -> Result<Answer, Failure> {
+    let (parts, body) = request.into_parts();
+    let (source, target) = target::parse(parts.uri.path())?;
+    if target.is_discovery() && !parts.headers.contains_key(http::header::AUTHORIZATION) {
+        // The same answer for every name, so that nobody learns which sources there are.
+        target.allow(&parts.method)?;
+        return discovery::answer(state, &source, &target, parts.uri.query());
+    }
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let caller = state.access.source(&source, &parts.headers, peer).await?;
+    target.allow(&parts.method)?;
+    if target.is_discovery() {
+        return discovery::answer(state, &source, &target, parts.uri.query());
+    }
+    let source = configured(state, &caller.name)?;
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let call = Call::new(state, source, request_id);
+    let inputs = Inputs::read(&call, &parts, body).await?;
+    dispatch(&call, &parts.method, target, inputs).await
+}
+
+fn configured(
+    state: &AppState,
+    name: &SourceName,
+) -> Result<std::sync::Arc<crate::PushSource>, Failure> {
+    let source = state.sources.get(name).ok_or(AccessError::Silent(SourceState::Frozen))?;
+    if !source.mode.pushes() {
+        return Err(Failure::from(ScimError::forbidden(
+            "this source is read by us and takes no pushes; set its mode to push or both",
+        )));
+    }
+    Ok(std::sync::Arc::clone(source))
+}
+
+async fn dispatch(call: &Call, method: &Method, target: Target, inputs: Inputs) -> Result<Answer, Failure> {
+    match (target, method.as_str()) {
+        (Target::Users(None), "POST") => users::create(call, inputs).await,
+        (Target::Users(Some(id)), "PUT") => users::replace(call, &id, inputs).await,
+        (Target::Users(Some(id)), "PATCH") => users::patch(call, &id, inputs).await,
+        (Target::Users(Some(id)), "DELETE") => users::delete(call, &id, inputs).await,
+        (Target::Users(Some(id)), _) => users::read(call, &id, inputs).await,
+        (Target::Groups(None), "POST") => groups::create(call, inputs).await,
+        (Target::Groups(Some(id)), "PUT") => groups::replace(call, &id, inputs).await,
+        (Target::Groups(Some(id)), "PATCH") => groups::patch(call, &id, inputs).await,
+        (Target::Groups(Some(id)), "DELETE") => groups::delete(call, &id, inputs).await,
+        (Target::Groups(Some(id)), _) => groups::read(call, &id, inputs).await,
+        (Target::Users(None), _) => list::by_query(call, USERS, inputs).await,
+        (Target::Groups(None), _) => list::by_query(call, GROUPS, inputs).await,
+        (Target::Search(Who::Users), _) => list::by_body(call, USERS, inputs).await,
+        (Target::Search(Who::Groups), _) => list::by_body(call, GROUPS, inputs).await,
+        (Target::Search(Who::All), _) => list::by_body(call, BOTH, inputs).await,
+        (Target::Bulk, _) => bulk::run(call, inputs).await,
+        (Target::Me, _) => Err(Failure::from(ScimError::not_implemented(
+            "/Me is not offered: the token belongs to an application, not to a user",
+        ))),
+        (Target::ServiceProviderConfig | Target::ResourceTypes(_) | Target::Schemas(_), _) => {
+            unreachable!("discovery is answered before")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Rows as SCIM resources.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use usher_core::SourceGroupId;
+use usher_scim::etag::etag;
+use usher_scim::resource::{Meta, location, represent};
+use usher_scim::schema::{GROUP_TYPE, ResourceType, USER_TYPE};
+use usher_scim::{Attributes, Projection, ScimError};
+use usher_storage::query::group::GroupRow;
+use usher_storage::query::user::UserRow;
+
+use super::Failure;
+use super::answer::About;
+use super::call::tag_number;
+
+/// What a resource's answer carries beside its body.
+pub(super) fn about_user(row: &UserRow, base: &str) -> About {
+    about(&USER_TYPE, row.id.to_string(), row.version, base)
+}
+
+/// The same for a group.
+pub(super) fn about_group(row: &GroupRow, base: &str) -> About {
+    about(&GROUP_TYPE, row.id.to_string(), row.version, base)
+}
+
+fn about(resource_type: &ResourceType, id: String, version: i64, base: &str) -> About {
+    About { location: location(resource_type, &id, base), etag: etag(tag_number(version)), id }
+}
+
+/// The attributes that a row keeps.
+pub(super) fn stored(resource: &str) -> Result<Attributes, Failure> {
+    serde_json::from_str(resource).map_err(|error| {
+        tracing::error!(%error, "a stored resource cannot be read");
+        Failure::from(ScimError::internal())
+    })
+}
+
+/// A user as clients see it, before the projection.
+pub(super) fn user(
+    row: &UserRow,
+    groups: Option<&[(SourceGroupId, String)]>,
+    base: &str,
+) -> Result<Attributes, Failure> {
+    let about = about_user(row, base);
+    let mut resource = represent(stored(&row.resource)?, &USER_TYPE, &meta(&about, row.created, row.modified), base);
+    let groups: Vec<Value> = groups
+        .unwrap_or_default()
+        .iter()
+        .map(|(id, name)| {
+            let id = id.to_string();
+            json!({ "$ref": location(&GROUP_TYPE, &id, base), "value": id, "display": name, "type": "direct" })
+        })
+        .collect();
+    if !groups.is_empty() {
+        resource.insert("groups".into(), Value::Array(groups));
+    }
+    Ok(resource)
+}
+
+/// A group as clients see it, without its members and before the projection.
+pub(super) fn group(row: &GroupRow, base: &str) -> Result<Attributes, Failure> {
+    let about = about_group(row, base);
+    Ok(represent(stored(&row.resource)?, &GROUP_TYPE, &meta(&about, row.created, row.modified), base))
+}
+
+fn meta<'a>(about: &'a About, created: usher_core::Timestamp, modified: usher_core::Timestamp) -> Meta<'a> {
+    Meta { id: &about.id, created: instant(created), last_modified: instant(modified), version: &about.etag }
+}
+
+fn instant(timestamp: usher_core::Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(timestamp.as_micros()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The bytes of a user, by the projection.
+pub(super) fn user_bytes(
+    row: &UserRow,
+    groups: Option<&[(SourceGroupId, String)]>,
+    base: &str,
+    projection: &Projection,
+) -> Result<Vec<u8>, Failure> {
+    let mut resource = user(row, groups, base)?;
+    projection.apply(&mut resource, &USER_TYPE);
+    Ok(to_bytes(&resource))
+}
+
+/// The bytes of a group, by the projection. `members` are the elements of the list, as JSON with commas between.
+///
+/// Members are never held as JSON values: there may be a hundred thousand.
+pub(super) fn group_bytes(
+    row: &GroupRow,
+    members: &[u8],
+    base: &str,
+    projection: &Projection,
+) -> Result<Vec<u8>, Failure> {
+    let mut resource = group(row, base)?;
+    projection.apply(&mut resource, &GROUP_TYPE);
+    let mut bytes = to_bytes(&resource);
+    if !members.is_empty() {
+        bytes.pop();
+        bytes.reserve(members.len() + 16);
+        if bytes.len() > 1 {
+            bytes.push(b',');
+        }
+        bytes.extend_from_slice(b"\"members\":[");
+        bytes.extend_from_slice(members);
+        bytes.extend_from_slice(b"]}");
+    }
+    Ok(bytes)
+}
+
+pub(super) fn to_bytes(resource: &Attributes) -> Vec<u8> {
+    serde_json::to_vec(resource).expect("JSON can be written")
+}

@@ -1,0 +1,104 @@
+//! From a checked configuration to shared state: database, rules in force, sources, keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use usher_core::Clock;
+use usher_engine::Engine;
+use usher_scim::cursor::CursorKey;
+use usher_storage::query::source::SourceRow;
+use usher_storage::{Storage, StorageConfig, StorageError, query};
+
+use crate::access::Access;
+use crate::config::{Config, ConfiguredSource, Rules};
+use crate::apply::Sources;
+use crate::{AppState, PushSource, metrics};
+
+/// Why a program cannot start to work.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened or used.
+    #[error("cannot use the database: {0}")]
+    Storage(#[from] StorageError),
+    /// The engine refused the configuration.
+    #[error("cannot put the configuration into force: {0}")]
+    Engine(#[from] usher_engine::EngineError),
+}
+
+/// Opens the database and brings its schema up to date. The rules and sources of the configuration come in with
+/// [`apply`].
+///
+/// # Errors
+/// What the database says.
+pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Engine, StartError> {
+    let storage = Storage::open(StorageConfig {
+        readers: config.storage.readers,
+        busy_timeout: config.storage.busy_timeout.duration(),
+        ..StorageConfig::new(&config.storage.url)
+    })
+    .await?;
+    Ok(Engine::new(storage, clock))
+}
+
+/// Puts the configuration into force: at the first start its rules are adopted, later ones wait as a proposal; its
+/// sources are listened to, and with [`Sources::Exactly`] those that disappeared are frozen.
+///
+/// # Errors
+/// What the engine or the database says.
+pub async fn apply(engine: &Engine, rules: &Rules, sources: Sources) -> Result<(), StartError> {
+    crate::apply::apply(engine, rules, sources).await
+}
+
+/// The state that handlers share.
+///
+/// # Errors
+/// What the database says.
+pub async fn state(
+    engine: Engine,
+    config: Arc<Config>,
+    rules: &Rules,
+    public_url: &str,
+) -> Result<AppState, StartError> {
+    let mut fresh = [0; 32];
+    getrandom::fill(&mut fresh).expect("the operating system gives randomness");
+    let (secret, rows) = engine
+        .storage()
+        .write(move |tx| {
+            Box::pin(async move {
+                let secret = query::keyring::get_or_insert(tx, "scim_cursor", fresh).await?;
+                Ok::<_, StorageError>((secret, query::source::all(tx).await?))
+            })
+        })
+        .await?;
+    let sources = rules
+        .sources
+        .iter()
+        .filter_map(|source| {
+            let row = rows.iter().find(|row| row.name == source.name.as_str())?;
+            Some((source.name.clone(), Arc::new(push_source(source, row, public_url))))
+        })
+        .collect::<HashMap<_, _>>();
+    Ok(AppState {
+        access: Arc::new(Access::new(engine.clone(), config.server.auth_failures_per_minute)),
+        engine,
+        config,
+        sources: Arc::new(sources),
+        public_url: public_url.into(),
+        stopping: CancellationToken::new(),
+        cursor_key: CursorKey::new(&secret),
+        metrics: metrics::start(),
+    })
+}
+
+fn push_source(source: &ConfiguredSource, row: &SourceRow, public_url: &str) -> PushSource {
+    PushSource {
+        key: row.key,
+        name: source.name.clone(),
+        kind: source.kind.clone(),
+        mode: source.mode,
+        adapter: Arc::clone(&source.adapter),
+        profile: source.profile.clone(),
+        base: format!("{public_url}/scim/{}/v2", source.name).into(),
+    }
+}

@@ -1,0 +1,52 @@
+//! What handlers share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use usher_core::{Mode, ProvisioningAdapter, PushProfile, SourceName};
+use usher_engine::Engine;
+use usher_scim::cursor::CursorKey;
+use usher_storage::SourceKey;
+
+use crate::access::Access;
+use crate::config::Config;
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The engine, and with it the database.
+    pub engine: Engine,
+    /// The configuration that the server was started with.
+    pub config: Arc<Config>,
+    /// The configured sources, by name.
+    pub sources: Arc<HashMap<SourceName, Arc<PushSource>>>,
+    /// Who may come in.
+    pub access: Arc<Access>,
+    /// The URL that others reach this server by, without a slash at its end.
+    pub public_url: Arc<str>,
+    /// Cancelled when the server begins to stop: long work ends at its next step.
+    pub stopping: CancellationToken,
+    pub(crate) cursor_key: CursorKey,
+    pub(crate) metrics: Option<Arc<PrometheusHandle>>,
+}
+
+/// A configured source.
+#[derive(Debug, Clone)]
+pub struct PushSource {
+    /// Its row in the database.
+    pub key: SourceKey,
+    /// Its name.
+    pub name: SourceName,
+    /// The kind of its adapter.
+    pub kind: String,
+    /// Who starts a change.
+    pub mode: Mode,
+    /// Its adapter.
+    pub adapter: Arc<dyn ProvisioningAdapter>,
+    /// How its SCIM client behaves.
+    pub profile: PushProfile,
+    /// Its SCIM root, without a slash at its end.
+    pub base: Arc<str>,
+}
