@@ -1,0 +1,5 @@
+//! The engine against a real database.
+
+mod orders;
+mod restores;
+mod world;
