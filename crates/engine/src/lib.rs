@@ -21,6 +21,7 @@ pub mod policy_plan;
 pub mod restore;
 pub mod room;
 mod settle;
+pub mod source;
 mod unit;
 
 pub use directory::{GroupData, MemberName, MembersChange, UserData};

@@ -1,7 +1,7 @@
 //! Groups of sources: they come, are renamed, and are deleted.
 
 use serde_json::json;
-use usher_core::{EndReason, GroupNaming, SourceGroupId};
+use usher_core::{EndReason, GroupNaming, MappingState, SourceGroupId};
 use usher_storage::query::group::GroupRow;
 use usher_storage::query::mapping::MappingRow;
 use usher_storage::{SourceKey, query};
@@ -145,6 +145,9 @@ impl Unit<'_, '_> {
                 let data =
                     json!({ "mapping": bound.id, "group": group.id, "group_name": group.display_name });
                 self.tell(EventKind::MappingBound, about, &data);
+                if bound.state == MappingState::Confirmed {
+                    self.settle_group_people(bound.room, group.id).await?;
+                }
             }
         }
         Ok(())
