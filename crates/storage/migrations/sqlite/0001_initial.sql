@@ -82,6 +82,14 @@ CREATE INDEX source_user_person ON source_user (person_id);
 CREATE INDEX source_user_live ON source_user (source_id, id) WHERE gone_us IS NULL;
 CREATE INDEX source_user_inactive ON source_user (inactive_since_us) WHERE inactive_since_us IS NOT NULL AND gone_us IS NULL;
 
+-- Further addresses of users, folded: for filters, beside the one in the user's own row.
+CREATE TABLE user_email (
+    user_id BLOB NOT NULL REFERENCES source_user (id),
+    email TEXT NOT NULL,
+    PRIMARY KEY (user_id, email)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX user_email_email ON user_email (email);
+
 CREATE TABLE source_group (
     id BLOB PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES source (id),
