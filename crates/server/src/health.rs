@@ -30,7 +30,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
     match answer {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
-            tracing::error!(%error, "the database does not answer");
+            tracing::error!(error = %crate::logging::chain(&error), "the database does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
         }
     }

@@ -4,17 +4,37 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use usher_engine::job::Work;
 
 use crate::AppState;
 
 /// How often due dates are looked at.
 const BEAT: Duration = Duration::from_millis(750);
+/// Units of due work between two looks at the signal to stop.
+const UNITS: u32 = 16;
+/// How long to wait after due work failed.
+const PAUSE: Duration = Duration::from_secs(10);
 /// How often the uses of tokens are written down.
 const USES: Duration = Duration::from_secs(30);
 
 /// Starts the background work; it ends when `stopping` is cancelled.
 pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationToken) {
+    tracker.spawn(run_due(state.clone(), stopping.clone()));
     tracker.spawn(write_uses(state.clone(), stopping.clone()));
+}
+
+async fn run_due(state: AppState, stopping: CancellationToken) {
+    let mut pause = Duration::ZERO;
+    while stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        pause = match state.engine.run_due(UNITS).await {
+            Ok(Work { more: true, .. }) => Duration::ZERO,
+            Ok(_) => BEAT,
+            Err(error) => {
+                tracing::error!(error = %crate::logging::chain(&error), "due work failed; it is tried again");
+                PAUSE
+            }
+        };
+    }
 }
 
 async fn write_uses(state: AppState, stopping: CancellationToken) {
@@ -26,6 +46,6 @@ async fn write_uses(state: AppState, stopping: CancellationToken) {
 
 async fn write_uses_once(state: &AppState) {
     if let Err(error) = state.access.write_uses().await {
-        tracing::warn!(%error, "cannot write down when tokens were used");
+        tracing::warn!(error = %crate::logging::chain(&error), "cannot write down when tokens were used");
     }
 }

@@ -33,3 +33,19 @@ pub(crate) fn start(log: &Log) -> Result<(), ConfigError> {
     };
     Ok(())
 }
+
+/// An error with everything underneath it, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        // Transparent errors repeat the text of what they wrap.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}

@@ -47,7 +47,7 @@ pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Engine, Star
 /// # Errors
 /// What the engine or the database says.
 pub async fn apply(engine: &Engine, rules: &Rules, sources: Sources) -> Result<(), StartError> {
-    crate::apply::apply(engine, rules, sources).await
+    Ok(crate::apply::apply(engine, rules, sources).await?)
 }
 
 /// The state that handlers share.

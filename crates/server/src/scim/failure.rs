@@ -90,11 +90,11 @@ impl From<StorageError> for Failure {
                 ScimError::uniqueness("another resource of this source has the same userName or externalId").into()
             }
             StorageError::Busy | StorageError::Full | StorageError::Closed => {
-                tracing::error!(%error, "the database takes no work");
+                tracing::error!(error = %crate::logging::chain(&error), "the database takes no work");
                 Self::busy("the service cannot store changes at the moment; nothing was changed, try again later")
             }
             error => {
-                tracing::error!(%error, "the database failed");
+                tracing::error!(error = %crate::logging::chain(&error), "the database failed");
                 ScimError::internal().into()
             }
         }
