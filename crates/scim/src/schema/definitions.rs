@@ -157,7 +157,7 @@ const MEMBERS: &[Attribute] = &[
     Attribute::string("type", "What the member is.")
         .suggest(&["User", "Group"])
         .mutability(Mutability::Immutable),
-    Attribute::string("display", "The name of the member.").mutability(Mutability::Immutable),
+    Attribute::string("display", "The name of the member.").mutability(Mutability::ReadOnly),
 ];
 
 /// `urn:ietf:params:scim:schemas:core:2.0:Group`.
