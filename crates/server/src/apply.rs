@@ -41,7 +41,11 @@ pub(crate) async fn apply(engine: &Engine, rules: &Rules, sources: Sources) -> R
 }
 
 async fn is_known(engine: &Engine, rules: &Rules) -> Result<bool, EngineError> {
-    let names: Vec<String> = rules.sources.iter().map(|source| source.name.to_string()).collect();
+    let names: Vec<String> = rules
+        .sources
+        .iter()
+        .map(|source| source.name.to_string())
+        .collect();
     engine
         .read(move |tx| {
             let names = names.clone();
@@ -71,10 +75,19 @@ async fn apply_in(unit: &mut Unit<'_, '_>, rules: &Rules, sources: Sources) -> R
     if sources == Sources::AtLeast {
         let known = query::source::all(unit.tx()).await?;
         configured.retain(|source| known.iter().all(|row| row.name != source.name.as_str()));
-        configured.extend(known.iter().filter(|row| row.state == SourceState::Active).filter_map(as_configured));
+        configured.extend(
+            known
+                .iter()
+                .filter(|row| row.state == SourceState::Active)
+                .filter_map(as_configured),
+        );
     }
     unit.register_sources(&configured).await?;
-    if is_first || sources == Sources::Exactly { unit.adopt_or_propose(&rules.policy).await } else { Ok(Adopted::Unchanged) }
+    if is_first || sources == Sources::Exactly {
+        unit.adopt_or_propose(&rules.policy).await
+    } else {
+        Ok(Adopted::Unchanged)
+    }
 }
 
 fn as_configured(row: &SourceRow) -> Option<ConfiguredSource> {
@@ -83,5 +96,10 @@ fn as_configured(row: &SourceRow) -> Option<ConfiguredSource> {
         "pull" => Mode::Pull,
         _ => Mode::Both,
     };
-    Some(ConfiguredSource { name: row.name.parse().ok()?, kind: row.kind.clone(), mode, tenant: None })
+    Some(ConfiguredSource {
+        name: row.name.parse().ok()?,
+        kind: row.kind.clone(),
+        mode,
+        tenant: None,
+    })
 }

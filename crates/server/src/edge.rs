@@ -39,7 +39,11 @@ pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, ne
         Ok(Ok(response)) => response,
         Ok(Err(_elapsed)) => {
             span.in_scope(|| tracing::warn!(%method, path, "the request took too long"));
-            failure(is_scim, StatusCode::SERVICE_UNAVAILABLE, "the request took too long; try again later")
+            failure(
+                is_scim,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the request took too long; try again later",
+            )
         }
         Err(panic) => {
             let message = panic_message(&*panic);
@@ -55,7 +59,8 @@ pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, ne
     finish_headers(&mut response, &id);
     let status = response.status();
     let elapsed = started.elapsed();
-    metrics::counter!("usher_http_requests_total", "area" => area, "status" => status_class(status)).increment(1);
+    metrics::counter!("usher_http_requests_total", "area" => area, "status" => status_class(status))
+        .increment(1);
     metrics::histogram!("usher_http_request_seconds", "area" => area).record(elapsed.as_secs_f64());
     span.in_scope(|| {
         let (status, micros) = (status.as_u16(), elapsed.as_micros());
@@ -66,10 +71,15 @@ pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, ne
 
 /// The client's id where it is fit to be written into logs, else one of our own.
 fn request_id(request: &Request) -> Arc<str> {
-    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     let fit = |id: &&str| {
         (1..=MAX_ID).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/'))
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/'))
     };
     given.filter(fit).map_or_else(fresh_id, Arc::from)
 }
@@ -92,7 +102,9 @@ fn failure(is_scim: bool, status: StatusCode, detail: &'static str) -> Response 
         (status, detail).into_response()
     };
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
 }
@@ -102,12 +114,19 @@ fn finish_headers(response: &mut Response, id: &str) {
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 

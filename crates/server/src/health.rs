@@ -11,7 +11,9 @@ use crate::AppState;
 
 /// The endpoints that tell whether this server is alive and ready.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz))
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
 }
 
 async fn livez() -> &'static str {

@@ -25,7 +25,11 @@ pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &Cancella
 
 async fn run_due(state: AppState, stopping: CancellationToken) {
     let mut pause = Duration::ZERO;
-    while stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(pause))
+        .await
+        .is_some()
+    {
         pause = match state.engine.run_due(UNITS).await {
             Ok(Work { more: true, .. }) => Duration::ZERO,
             Ok(_) => BEAT,
@@ -38,7 +42,11 @@ async fn run_due(state: AppState, stopping: CancellationToken) {
 }
 
 async fn write_uses(state: AppState, stopping: CancellationToken) {
-    while stopping.run_until_cancelled(tokio::time::sleep(USES)).await.is_some() {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(USES))
+        .await
+        .is_some()
+    {
         write_uses_once(&state).await;
     }
     write_uses_once(&state).await;

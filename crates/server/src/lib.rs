@@ -7,6 +7,7 @@ pub mod config;
 mod edge;
 mod health;
 mod jobs;
+mod lenient;
 mod lifecycle;
 mod logging;
 mod metrics;
@@ -16,9 +17,9 @@ mod start;
 mod state;
 mod usher;
 
+pub use apply::Sources;
 pub use edge::RequestId;
 pub use router::router;
-pub use apply::Sources;
 pub use start::{StartError, apply, open, state};
 pub use state::{AppState, PushSource};
 pub use usher::Usher;

@@ -12,10 +12,14 @@ use crate::config::{ConfigError, Log, LogFormat};
 /// # Errors
 /// When the filter cannot be read.
 pub(crate) fn start(log: &Log) -> Result<(), ConfigError> {
-    let filter = EnvFilter::builder().parse(&log.filter).map_err(|error| ConfigError::Invalid {
-        key: "log.filter".into(),
-        problem: format!("{error}; write a level such as info, or directives such as info,usher_engine=debug"),
-    })?;
+    let filter = EnvFilter::builder()
+        .parse(&log.filter)
+        .map_err(|error| ConfigError::Invalid {
+            key: "log.filter".into(),
+            problem: format!(
+                "{error}; write a level such as info, or directives such as info,usher_engine=debug"
+            ),
+        })?;
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
@@ -27,7 +31,12 @@ pub(crate) fn start(log: &Log) -> Result<(), ConfigError> {
         .with_writer(std::io::stderr);
     // A second start is one of a test's servers in the same process; the first one's settings stay.
     let _ = if json {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
     } else {
         builder.with_ansi(std::io::stderr().is_terminal()).try_init()
     };

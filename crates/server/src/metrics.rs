@@ -49,5 +49,9 @@ async fn render(State(state): State<AppState>) -> Response {
         handle.run_upkeep();
         handle.render()
     });
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], body.unwrap_or_default()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        body.unwrap_or_default(),
+    )
+        .into_response()
 }

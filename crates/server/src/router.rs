@@ -9,7 +9,10 @@ use crate::{AppState, edge, health, metrics, scim};
 
 /// The whole application. Tests call it as they would call the running server.
 pub fn router(state: AppState) -> Router {
-    let others = Router::new().merge(health::router()).merge(metrics::router()).fallback(unknown);
+    let others = Router::new()
+        .merge(health::router())
+        .merge(metrics::router())
+        .fallback(unknown);
     Router::new()
         .merge(scim::router())
         .merge(others)
@@ -18,5 +21,9 @@ pub fn router(state: AppState) -> Router {
 }
 
 async fn unknown() -> Response {
-    (StatusCode::NOT_FOUND, "there is nothing here; SCIM roots are /scim/<source>/v2\n").into_response()
+    (
+        StatusCode::NOT_FOUND,
+        "there is nothing here; SCIM roots are /scim/<source>/v2\n",
+    )
+        .into_response()
 }

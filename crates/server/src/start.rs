@@ -11,8 +11,8 @@ use usher_storage::query::source::SourceRow;
 use usher_storage::{Storage, StorageConfig, StorageError, query};
 
 use crate::access::Access;
-use crate::config::{Config, ConfiguredSource, Rules};
 use crate::apply::Sources;
+use crate::config::{Config, ConfiguredSource, Rules};
 use crate::{AppState, PushSource, metrics};
 
 /// Why a program cannot start to work.
@@ -76,11 +76,17 @@ pub async fn state(
         .iter()
         .filter_map(|source| {
             let row = rows.iter().find(|row| row.name == source.name.as_str())?;
-            Some((source.name.clone(), Arc::new(push_source(source, row, public_url))))
+            Some((
+                source.name.clone(),
+                Arc::new(push_source(source, row, public_url)),
+            ))
         })
         .collect::<HashMap<_, _>>();
     Ok(AppState {
-        access: Arc::new(Access::new(engine.clone(), config.server.auth_failures_per_minute)),
+        access: Arc::new(Access::new(
+            engine.clone(),
+            config.server.auth_failures_per_minute,
+        )),
         engine,
         config,
         sources: Arc::new(sources),

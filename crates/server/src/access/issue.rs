@@ -58,12 +58,19 @@ pub struct IssuedToken {
 /// # Errors
 /// [`EngineError::NotFound`] for an unknown source, [`EngineError::Invalid`] for a requester without a subject or an empty
 /// label.
-pub async fn issue_token(engine: &Engine, cause: Cause, request: TokenRequest) -> Result<IssuedToken, EngineError> {
+pub async fn issue_token(
+    engine: &Engine,
+    cause: Cause,
+    request: TokenRequest,
+) -> Result<IssuedToken, EngineError> {
     if request.label.trim().is_empty() {
         return Err(EngineError::invalid("label", "say where the token is used"));
     }
     if request.purpose == Purpose::Role(Role::Requester) && request.subject.is_none() {
-        return Err(EngineError::invalid("subject", "a requester sees their own orders only: say whose, by e-mail address"));
+        return Err(EngineError::invalid(
+            "subject",
+            "a requester sees their own orders only: say whose, by e-mail address",
+        ));
     }
     let secret = Secret::draw();
     engine
@@ -100,8 +107,16 @@ async fn issue_in(
         Purpose::Source(name) => Some(name),
         Purpose::Role(_) => None,
     };
-    let data = json!({ "token": id, "source": name, "role": role, "label": request.label, "expires": expires });
-    unit.tell(EventKind::TokenCreated, About { source, ..About::default() }, &data);
+    let data =
+        json!({ "token": id, "source": name, "role": role, "label": request.label, "expires": expires });
+    unit.tell(
+        EventKind::TokenCreated,
+        About {
+            source,
+            ..About::default()
+        },
+        &data,
+    );
     Ok(IssuedToken {
         token: secret.expose().to_owned(),
         id,
@@ -121,13 +136,21 @@ pub async fn revoke_token(engine: &Engine, cause: Cause, id: TokenId) -> Result<
     engine
         .write(cause, move |unit| {
             Box::pin(async move {
-                let row =
-                    query::token::by_id(unit.tx(), id).await?.ok_or_else(|| EngineError::not_found("token", id))?;
+                let row = query::token::by_id(unit.tx(), id)
+                    .await?
+                    .ok_or_else(|| EngineError::not_found("token", id))?;
                 let now = unit.now();
                 let changed = query::token::revoke(unit.tx(), id, now).await?;
                 if changed {
-                    let about = About { source: row.source, ..About::default() };
-                    unit.tell(EventKind::TokenRevoked, about, &json!({ "token": id, "label": row.label }));
+                    let about = About {
+                        source: row.source,
+                        ..About::default()
+                    };
+                    unit.tell(
+                        EventKind::TokenRevoked,
+                        about,
+                        &json!({ "token": id, "label": row.label }),
+                    );
                 }
                 Ok(changed)
             })
@@ -159,7 +182,11 @@ pub struct KeyRequest {
 /// # Errors
 /// [`EngineError::Invalid`] for something that is no fit public key, [`EngineError::Conflict`] for a key that was
 /// registered before, for whatever source: a key serves one source.
-pub async fn register_key(engine: &Engine, cause: Cause, request: KeyRequest) -> Result<JwtKeyRow, EngineError> {
+pub async fn register_key(
+    engine: &Engine,
+    cause: Cause,
+    request: KeyRequest,
+) -> Result<JwtKeyRow, EngineError> {
     let thumbprint = JwtKey::thumbprint(&request.algorithm, &request.public_key)
         .map_err(|error| EngineError::invalid("public_key", error.to_string()))?;
     engine
@@ -212,7 +239,11 @@ pub async fn revoke_key(
             Box::pin(async move {
                 let key = query::jwt_key::by_id(unit.tx(), id)
                     .await?
-                    .filter(|key| source.as_ref().is_none_or(|source| source.as_str() == key.source_name))
+                    .filter(|key| {
+                        source
+                            .as_ref()
+                            .is_none_or(|source| source.as_str() == key.source_name)
+                    })
                     .ok_or_else(|| EngineError::not_found("key", id))?;
                 let now = unit.now();
                 let changed = query::jwt_key::revoke(unit.tx(), id, now).await?;
@@ -226,11 +257,16 @@ pub async fn revoke_key(
 }
 
 async fn find_source(unit: &mut Unit<'_, '_>, name: &SourceName) -> Result<SourceRow, EngineError> {
-    query::source::by_name(unit.tx(), name.as_str()).await?.ok_or_else(|| EngineError::not_found("source", name))
+    query::source::by_name(unit.tx(), name.as_str())
+        .await?
+        .ok_or_else(|| EngineError::not_found("source", name))
 }
 
 fn tell_key(unit: &mut Unit<'_, '_>, kind: EventKind, key: &JwtKeyRow) {
-    let about = About { source: Some(key.source), ..About::default() };
+    let about = About {
+        source: Some(key.source),
+        ..About::default()
+    };
     let data = json!({
         "key": key.id, "source": key.source_name, "label": key.label, "algorithm": key.algorithm,
         "issuer": key.issuer, "audience": key.audience, "thumbprint": key.thumbprint,

@@ -48,7 +48,9 @@ pub struct JwtKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JwtKeyError {
     /// The algorithm is not taken.
-    #[error("the algorithm '{0}' is not taken; use one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA")]
+    #[error(
+        "the algorithm '{0}' is not taken; use one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
+    )]
     Algorithm(String),
     /// The text is no public key for the algorithm.
     #[error("the text is no public key for {0}; give a PEM file that begins with -----BEGIN PUBLIC KEY-----")]
@@ -109,7 +111,10 @@ impl JwtKey {
 
 impl fmt::Debug for JwtKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtKey").field("id", &self.id).field("algorithm", &self.algorithm).finish_non_exhaustive()
+        f.debug_struct("JwtKey")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -126,7 +131,8 @@ fn parse(algorithm: &str, pem: &str) -> Result<(Algorithm, DecodingKey), JwtKeyE
         AlgorithmFamily::Ec => DecodingKey::from_ec_pem(pem.as_bytes()),
         _ => DecodingKey::from_ed_pem(pem.as_bytes()),
     };
-    key.map(|key| (*found, key)).map_err(|_| JwtKeyError::Key(algorithm.to_owned()))
+    key.map(|key| (*found, key))
+        .map_err(|_| JwtKeyError::Key(algorithm.to_owned()))
 }
 
 /// Whether a credential has the three parts of a signed token.
@@ -140,11 +146,13 @@ pub(super) fn verify<'k>(
     keys: &'k [JwtKey],
     now: Timestamp,
 ) -> Result<(&'k JwtKey, Timestamp), AccessError> {
-    let header = jsonwebtoken::decode_header(token)
-        .map_err(|_| AccessError::Signed("its header cannot be read"))?;
-    let mut refusal = AccessError::Signed("no key that is registered for this source fits its algorithm and key id");
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|_| AccessError::Signed("its header cannot be read"))?;
+    let mut refusal =
+        AccessError::Signed("no key that is registered for this source fits its algorithm and key id");
     let fits = |key: &&JwtKey| {
-        key.algorithm == header.alg && (key.key_id.is_none() || header.kid.is_none() || key.key_id == header.kid)
+        key.algorithm == header.alg
+            && (key.key_id.is_none() || header.kid.is_none() || key.key_id == header.kid)
     };
     for key in keys.iter().filter(fits) {
         match jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation) {
@@ -161,12 +169,16 @@ fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, AccessError
         return Err(AccessError::Expired);
     }
     if claims.exp.saturating_sub(claims.iat) > LONGEST_LIFE_SECS {
-        return Err(AccessError::Signed("it lives longer than an hour, from iat to exp"));
+        return Err(AccessError::Signed(
+            "it lives longer than an hour, from iat to exp",
+        ));
     }
     if claims.iat.max(claims.nbf.unwrap_or(i64::MIN)) > now.saturating_add(SKEW_SECS) {
         return Err(AccessError::Signed("it is not valid yet; compare the clocks"));
     }
-    Ok(Timestamp::from_micros(claims.exp.saturating_add(SKEW_SECS).saturating_mul(1_000_000)))
+    Ok(Timestamp::from_micros(
+        claims.exp.saturating_add(SKEW_SECS).saturating_mul(1_000_000),
+    ))
 }
 
 fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
@@ -175,7 +187,9 @@ fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
         ErrorKind::InvalidSignature => "its signature was not made with the registered key",
         ErrorKind::InvalidIssuer => "its issuer (iss) is not the registered one",
         ErrorKind::InvalidAudience => "its audience (aud) is not the registered one",
-        ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => "it needs the claims iss, aud, iat and exp",
+        ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => {
+            "it needs the claims iss, aud, iat and exp"
+        }
         _ => "it is malformed",
     }
 }

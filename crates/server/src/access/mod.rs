@@ -94,10 +94,14 @@ pub enum AccessError {
     #[error("the token is for the API; make one for this source with `usher token create --source`")]
     NotForSources,
     /// It is for a source.
-    #[error("the token is for a source's SCIM endpoint; make one for the API with `usher token create --role`")]
+    #[error(
+        "the token is for a source's SCIM endpoint; make one for the API with `usher token create --role`"
+    )]
     NotForRoles,
     /// Its source is not listened to.
-    #[error("the source is {0}: nothing is taken from it; put it back into the configuration, or remove it here")]
+    #[error(
+        "the source is {0}: nothing is taken from it; put it back into the configuration, or remove it here"
+    )]
     Silent(SourceState),
     /// Too many credentials of this address were refused.
     #[error("too many tokens from this address were refused; check the token and wait a minute")]
@@ -111,7 +115,10 @@ impl AccessError {
     /// Whether the caller is known and merely in the wrong place: 403 rather than 401.
     #[must_use]
     pub const fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Elsewhere(_) | Self::NotForSources | Self::NotForRoles | Self::Silent(_))
+        matches!(
+            self,
+            Self::Elsewhere(_) | Self::NotForSources | Self::NotForRoles | Self::Silent(_)
+        )
     }
 }
 
@@ -174,7 +181,12 @@ impl Access {
         let token = self.token(bearer::credential(headers)?).await?;
         let role = token.role.ok_or(AccessError::NotForRoles)?;
         self.note_use(&token);
-        Ok(RoleCaller { token: token.id, role, label: token.label, subject: token.subject })
+        Ok(RoleCaller {
+            token: token.id,
+            role,
+            label: token.label,
+            subject: token.subject,
+        })
     }
 
     async fn token(&self, secret: &str) -> Result<TokenRow, AccessError> {
@@ -182,9 +194,13 @@ impl Access {
         let token = match self.tokens.get(&hash) {
             Some(token) => token,
             None => {
-                let row: Result<Option<TokenRow>, StorageError> =
-                    self.engine.read(move |tx| Box::pin(query::token::by_hash(tx, hash))).await;
-                let token = row.map_err(AccessError::Unavailable)?.ok_or(AccessError::Unknown)?;
+                let row: Result<Option<TokenRow>, StorageError> = self
+                    .engine
+                    .read(move |tx| Box::pin(query::token::by_hash(tx, hash)))
+                    .await;
+                let token = row
+                    .map_err(AccessError::Unavailable)?
+                    .ok_or(AccessError::Unknown)?;
                 self.tokens.put(hash, token.clone());
                 token
             }
@@ -229,7 +245,10 @@ impl Access {
             }
         };
         listened_to(Some(key.source_state))?;
-        Ok(SourceCaller { key: key.source, name })
+        Ok(SourceCaller {
+            key: key.source,
+            name,
+        })
     }
 
     /// A refusal counts against the address; beyond the limit it is answered as such. A valid credential always
@@ -258,7 +277,10 @@ impl Access {
     fn note_use(&self, token: &TokenRow) {
         let now = self.engine.now();
         let mut uses = self.uses.lock().expect("no holder of this lock panics");
-        let entry = uses.entry(token.id).or_insert(Use { at: now, written: token.last_used });
+        let entry = uses.entry(token.id).or_insert(Use {
+            at: now,
+            written: token.last_used,
+        });
         entry.at = now;
     }
 
@@ -269,8 +291,14 @@ impl Access {
     pub async fn write_uses(&self) -> Result<(), StorageError> {
         let due: Vec<(TokenId, Timestamp)> = {
             let uses = self.uses.lock().expect("no holder of this lock panics");
-            let is_due = |one: &Use| one.written.is_none_or(|written| one.at.since(written) >= USE_GRAIN);
-            uses.iter().filter(|(_, one)| is_due(one)).map(|(id, one)| (*id, one.at)).collect()
+            let is_due = |one: &Use| {
+                one.written
+                    .is_none_or(|written| one.at.since(written) >= USE_GRAIN)
+            };
+            uses.iter()
+                .filter(|(_, one)| is_due(one))
+                .map(|(id, one)| (*id, one.at))
+                .collect()
         };
         if due.is_empty() {
             return Ok(());
@@ -310,12 +338,17 @@ impl<K: Eq + Hash, V: Clone> Fresh<K, V> {
     const MOST: usize = 4096;
 
     fn new() -> Self {
-        Self { entries: Mutex::default() }
+        Self {
+            entries: Mutex::default(),
+        }
     }
 
     fn get(&self, key: &K) -> Option<V> {
         let entries = self.entries.lock().expect("no holder of this lock panics");
-        entries.get(key).filter(|(read, _)| read.elapsed() < FRESH).map(|(_, value)| value.clone())
+        entries
+            .get(key)
+            .filter(|(read, _)| read.elapsed() < FRESH)
+            .map(|(_, value)| value.clone())
     }
 
     fn put(&self, key: K, value: V) {

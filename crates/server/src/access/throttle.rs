@@ -16,7 +16,10 @@ pub(super) struct Throttle {
 
 impl Throttle {
     pub(super) fn new(limit: u32) -> Self {
-        Self { limit, counts: Mutex::default() }
+        Self {
+            limit,
+            counts: Mutex::default(),
+        }
     }
 
     /// Counts a refusal; whether there were more than the limit.

@@ -32,13 +32,22 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> Result<(), Cl
 
 fn check(context: &Context<'_>) -> Result<(), CliError> {
     let (loaded, rules) = context.load()?;
-    let file = loaded.file.map_or_else(|| "the built-in configuration".to_owned(), |file| file.display().to_string());
-    let sources: Vec<_> = rules.sources.iter().map(|s| json!({ "name": s.name, "kind": s.kind, "mode": s.mode })).collect();
-    context.output.show(&json!({ "ok": true, "file": file, "sources": sources }), |_| {
-        let names: Vec<&str> = rules.sources.iter().map(|source| source.name.as_str()).collect();
-        match names.as_slice() {
-            [] => format!("{file} is valid; it has no source yet"),
-            names => format!("{file} is valid; sources: {}", names.join(", ")),
-        }
-    })
+    let file = loaded.file.map_or_else(
+        || "the built-in configuration".to_owned(),
+        |file| file.display().to_string(),
+    );
+    let sources: Vec<_> = rules
+        .sources
+        .iter()
+        .map(|s| json!({ "name": s.name, "kind": s.kind, "mode": s.mode }))
+        .collect();
+    context
+        .output
+        .show(&json!({ "ok": true, "file": file, "sources": sources }), |_| {
+            let names: Vec<&str> = rules.sources.iter().map(|source| source.name.as_str()).collect();
+            match names.as_slice() {
+                [] => format!("{file} is valid; it has no source yet"),
+                names => format!("{file} is valid; sources: {}", names.join(", ")),
+            }
+        })
 }

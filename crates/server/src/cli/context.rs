@@ -72,7 +72,10 @@ pub(super) fn runtime(many_threads: bool) -> Result<tokio::runtime::Runtime, Cli
     } else {
         tokio::runtime::Builder::new_current_thread()
     };
-    builder.enable_all().build().map_err(|error| CliError::Failed(format!("cannot start: {error}")))
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::Failed(format!("cannot start: {error}")))
 }
 
 /// Variables that are no text are nobody's settings.

@@ -86,14 +86,18 @@ fn add(context: &Context<'_>, arguments: &Add) -> Result<(), CliError> {
         key_id: arguments.key_id.clone(),
     };
     let cause = context.cause(None);
-    let key = context.with_engine(|engine| async move { Ok(access::register_key(&engine, cause, request).await?) })?;
-    context.output.show(&shown(&key), |_| format!("key {} is registered for source '{}'", key.id, key.source_name))
+    let key = context
+        .with_engine(|engine| async move { Ok(access::register_key(&engine, cause, request).await?) })?;
+    context.output.show(&shown(&key), |_| {
+        format!("key {} is registered for source '{}'", key.id, key.source_name)
+    })
 }
 
 fn list(context: &Context<'_>, source: Option<&SourceName>) -> Result<(), CliError> {
     let mut keys = context.with_engine(|engine| async move {
-        let keys: Result<Vec<JwtKeyRow>, EngineError> =
-            engine.read(|tx| Box::pin(async move { Ok(query::jwt_key::all(tx).await?) })).await;
+        let keys: Result<Vec<JwtKeyRow>, EngineError> = engine
+            .read(|tx| Box::pin(async move { Ok(query::jwt_key::all(tx).await?) }))
+            .await;
         Ok(keys?)
     })?;
     keys.retain(|key| source.is_none_or(|source| source.as_str() == key.source_name));
@@ -108,22 +112,33 @@ fn list(context: &Context<'_>, source: Option<&SourceName>) -> Result<(), CliErr
                     key.label.clone(),
                     key.algorithm.clone(),
                     key.issuer.clone(),
-                    key.revoked.map_or_else(|| "valid".to_owned(), |at| format!("revoked {at}")),
+                    key.revoked
+                        .map_or_else(|| "valid".to_owned(), |at| format!("revoked {at}")),
                 ]
             })
             .collect();
         let headings = ["id", "source", "label", "algorithm", "issuer", "state"];
-        table(headings, lines, "no keys are registered; add one with `usher key add`")
+        table(
+            headings,
+            lines,
+            "no keys are registered; add one with `usher key add`",
+        )
     })
 }
 
 fn revoke(context: &Context<'_>, id: JwtKeyId, source: Option<SourceName>) -> Result<(), CliError> {
     let cause = context.cause(None);
-    let changed =
-        context.with_engine(|engine| async move { Ok(access::revoke_key(&engine, cause, id, source).await?) })?;
-    context.output.show(&json!({ "id": id, "revoked": true, "changed": changed }), |_| {
-        if changed { format!("key {id} is revoked") } else { format!("key {id} was revoked before") }
-    })
+    let changed = context
+        .with_engine(|engine| async move { Ok(access::revoke_key(&engine, cause, id, source).await?) })?;
+    context
+        .output
+        .show(&json!({ "id": id, "revoked": true, "changed": changed }), |_| {
+            if changed {
+                format!("key {id} is revoked")
+            } else {
+                format!("key {id} was revoked before")
+            }
+        })
 }
 
 fn shown(key: &JwtKeyRow) -> serde_json::Value {

@@ -22,7 +22,12 @@ pub use output::Output;
 
 /// Decides who is in which room, from the groups of identity providers.
 #[derive(Debug, Parser)]
-#[command(name = "usher", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "usher",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     /// The configuration file. Without one, the try-out configuration is used.
     #[arg(long, global = true, value_name = "FILE", env = "USHER_CONFIG")]

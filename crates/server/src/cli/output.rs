@@ -30,7 +30,8 @@ impl Output {
     /// When standard output is closed.
     pub fn show<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         if self.json {
-            let json = serde_json::to_string_pretty(value).map_err(|error| CliError::Failed(error.to_string()))?;
+            let json =
+                serde_json::to_string_pretty(value).map_err(|error| CliError::Failed(error.to_string()))?;
             self.line(&json)
         } else {
             self.line(&text(value))
@@ -67,7 +68,10 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>,
         return nothing.to_owned();
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(headings);
     for row in rows {
         table.add_row(row);
     }

@@ -29,8 +29,14 @@ pub(super) fn run(context: &Context<'_>, _arguments: &Arguments) -> Result<(), C
 async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<(), CliError> {
     let Loaded { config, file } = loaded;
     let listener = bind(config.server.listen).await?;
-    let address = listener.local_addr().map_err(|error| CliError::Failed(error.to_string()))?;
-    let public_url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let address = listener
+        .local_addr()
+        .map_err(|error| CliError::Failed(error.to_string()))?;
+    let public_url = config
+        .server
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
     let limits = lifecycle::Limits {
         connections: config.server.max_connections,
         header_timeout: config.server.header_timeout.duration(),
@@ -87,11 +93,19 @@ async fn welcome(
         "try-out mode: no configuration file was given, everybody is in scope and data go to ./data; \
          use --config FILE for real work",
     )?;
-    let used: bool = engine.read(|tx| Box::pin(query::token::any(tx))).await.map_err(|error: StorageError| {
-        CliError::from(error)
-    })?;
-    let Some(source) = config.sources.first().filter(|_| !used) else { return Ok(()) };
-    let request = |purpose| TokenRequest { purpose, label: "try-out".into(), subject: None, expires_in: None };
+    let used: bool = engine
+        .read(|tx| Box::pin(query::token::any(tx)))
+        .await
+        .map_err(|error: StorageError| CliError::from(error))?;
+    let Some(source) = config.sources.first().filter(|_| !used) else {
+        return Ok(());
+    };
+    let request = |purpose| TokenRequest {
+        purpose,
+        label: "try-out".into(),
+        subject: None,
+        expires_in: None,
+    };
     let cause = || Cause::new(Actor::Usher("first start".into()));
     let pushing = issue_token(engine, cause(), request(Purpose::Source(source.name.clone()))).await?;
     let administrator = issue_token(engine, cause(), request(Purpose::Role(Role::Admin))).await?;

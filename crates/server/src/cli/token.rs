@@ -63,7 +63,11 @@ fn create(context: &Context<'_>, arguments: &Create) -> Result<(), CliError> {
     let purpose = match (&arguments.source, arguments.role) {
         (Some(source), _) => Purpose::Source(source.clone()),
         (None, Some(role)) => Purpose::Role(role),
-        (None, None) => return Err(CliError::Usage("say what the token is for: --source NAME or --role ROLE".into())),
+        (None, None) => {
+            return Err(CliError::Usage(
+                "say what the token is for: --source NAME or --role ROLE".into(),
+            ));
+        }
     };
     let request = TokenRequest {
         purpose,
@@ -72,17 +76,21 @@ fn create(context: &Context<'_>, arguments: &Create) -> Result<(), CliError> {
         expires_in: arguments.expires_in,
     };
     let cause = context.cause(None);
-    let issued =
-        context.with_engine(|engine| async move { Ok(access::issue_token(&engine, cause, request).await?) })?;
+    let issued = context
+        .with_engine(|engine| async move { Ok(access::issue_token(&engine, cause, request).await?) })?;
     context.output.show(&issued, |issued| {
-        format!("{}\n\nThis is token {}. It is shown once; keep it where it is used.", issued.token, issued.id)
+        format!(
+            "{}\n\nThis is token {}. It is shown once; keep it where it is used.",
+            issued.token, issued.id
+        )
     })
 }
 
 fn list(context: &Context<'_>) -> Result<(), CliError> {
     let (rows, now) = context.with_engine(|engine| async move {
-        let rows: Result<Vec<TokenRow>, EngineError> =
-            engine.read(|tx| Box::pin(async move { Ok(query::token::all(tx).await?) })).await;
+        let rows: Result<Vec<TokenRow>, EngineError> = engine
+            .read(|tx| Box::pin(async move { Ok(query::token::all(tx).await?) }))
+            .await;
         Ok((rows?, engine.now()))
     })?;
     let shown: Vec<_> = rows
@@ -101,16 +109,24 @@ fn list(context: &Context<'_>) -> Result<(), CliError> {
             .map(|row| {
                 [
                     row.id.to_string(),
-                    row.source_name.clone().or(row.role.map(|role| role.to_string())).unwrap_or_default(),
+                    row.source_name
+                        .clone()
+                        .or(row.role.map(|role| role.to_string()))
+                        .unwrap_or_default(),
                     row.label.clone(),
                     state(row, now).to_owned(),
                     row.expires.map(|at| at.to_string()).unwrap_or_default(),
-                    row.last_used.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+                    row.last_used
+                        .map_or_else(|| "never".to_owned(), |at| at.to_string()),
                 ]
             })
             .collect();
         let headings = ["id", "for", "label", "state", "expires", "last used"];
-        table(headings, lines, "there are no tokens; make one with `usher token create`")
+        table(
+            headings,
+            lines,
+            "there are no tokens; make one with `usher token create`",
+        )
     })
 }
 
@@ -126,7 +142,13 @@ fn revoke(context: &Context<'_>, id: TokenId) -> Result<(), CliError> {
     let cause = context.cause(None);
     let changed =
         context.with_engine(|engine| async move { Ok(access::revoke_token(&engine, cause, id).await?) })?;
-    context.output.show(&json!({ "id": id, "revoked": true, "changed": changed }), |_| {
-        if changed { format!("token {id} is revoked") } else { format!("token {id} was revoked before") }
-    })
+    context
+        .output
+        .show(&json!({ "id": id, "revoked": true, "changed": changed }), |_| {
+            if changed {
+                format!("token {id} is revoked")
+            } else {
+                format!("token {id} was revoked before")
+            }
+        })
 }

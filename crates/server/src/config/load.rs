@@ -34,17 +34,23 @@ pub fn load(
     let environment: BTreeMap<String, String> = environment.into_iter().collect();
     let (text, name) = match file {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
+            let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+                path: path.to_owned(),
+                reason,
+            })?;
             (text, path.display().to_string())
         }
         None => {
-            let text = toml::to_string(&Config::try_out()).expect("the built-in configuration can be written");
+            let text =
+                toml::to_string(&Config::try_out()).expect("the built-in configuration can be written");
             (text, "the built-in configuration".to_owned())
         }
     };
     let config = read(&text, &name, &environment)?;
-    Ok(Loaded { config, file: file.map(Path::to_owned) })
+    Ok(Loaded {
+        config,
+        file: file.map(Path::to_owned),
+    })
 }
 
 fn read(text: &str, name: &str, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
@@ -52,7 +58,11 @@ fn read(text: &str, name: &str, environment: &BTreeMap<String, String>) -> Resul
         .iter()
         .filter(|(key, _)| key.strip_prefix(PREFIX).is_some_and(|key| key.contains("__")))
         .collect();
-    let places = Places { text, name, overrides: &overrides };
+    let places = Places {
+        text,
+        name,
+        overrides: &overrides,
+    };
     let mut document = DeTable::parse(text).map_err(|error| places.wrong(&error))?;
     for (index, (variable, value)) in overrides.iter().enumerate() {
         // Where the file ends, each variable has a place of one byte, so that an error leads back to it.
@@ -69,8 +79,14 @@ fn set<'i>(
     value: &'i str,
     place: Range<usize>,
 ) -> Result<(), ConfigError> {
-    let wrong = |problem: &str| ConfigError::Wrong { place: variable.to_owned(), problem: problem.to_owned() };
-    let mut path: Vec<String> = variable[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
+    let wrong = |problem: &str| ConfigError::Wrong {
+        place: variable.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let mut path: Vec<String> = variable[PREFIX.len()..]
+        .split("__")
+        .map(str::to_lowercase)
+        .collect();
     let last = path.pop().unwrap_or_default();
     let mut table = document;
     for key in path {
@@ -78,7 +94,9 @@ fn set<'i>(
             .entry(Spanned::new(place.clone(), Cow::Owned(key)))
             .or_insert_with(|| Spanned::new(place.clone(), DeValue::Table(DeTable::new())));
         let DeValue::Table(inner) = entry.get_mut() else {
-            return Err(wrong("only keys of tables can be overridden; lists such as [[source]] stay in the file"));
+            return Err(wrong(
+                "only keys of tables can be overridden; lists such as [[source]] stay in the file",
+            ));
         };
         table = inner;
     }
@@ -94,7 +112,11 @@ fn parse_override(value: &str) -> Result<Spanned<DeValue<'_>>, toml::de::Error> 
     let is_toml = value.starts_with(['[', '{', '"', '\''])
         || matches!(value, "true" | "false")
         || value.parse::<i64>().is_ok();
-    if is_toml { DeValue::parse(value) } else { Ok(Spanned::new(0..0, DeValue::String(Cow::Borrowed(value)))) }
+    if is_toml {
+        DeValue::parse(value)
+    } else {
+        Ok(Spanned::new(0..0, DeValue::String(Cow::Borrowed(value))))
+    }
 }
 
 fn move_to(value: &mut Spanned<DeValue<'_>>, place: &Range<usize>) {
@@ -112,7 +134,9 @@ fn resolve_table(
     places: &Places<'_>,
     environment: &BTreeMap<String, String>,
 ) -> Result<(), ConfigError> {
-    table.iter_mut().try_for_each(|(_, value)| resolve(value, places, environment))
+    table
+        .iter_mut()
+        .try_for_each(|(_, value)| resolve(value, places, environment))
 }
 
 /// Puts the secret in place of `{ env = "NAME" }` or `{ file = "path" }`.
@@ -123,13 +147,15 @@ fn resolve(
 ) -> Result<(), ConfigError> {
     let span = value.span();
     match value.get_mut() {
-        DeValue::Array(elements) => {
-            elements.iter_mut().try_for_each(|element| resolve(element, places, environment))
-        }
+        DeValue::Array(elements) => elements
+            .iter_mut()
+            .try_for_each(|element| resolve(element, places, environment)),
         DeValue::Table(table) => match reference(table) {
             Some(reference) => {
-                let secret = fetch(&reference, environment)
-                    .map_err(|problem| ConfigError::Secret { place: places.name(&span), problem })?;
+                let secret = fetch(&reference, environment).map_err(|problem| ConfigError::Secret {
+                    place: places.name(&span),
+                    problem,
+                })?;
                 *value = Spanned::new(span, DeValue::String(Cow::Owned(secret)));
                 Ok(())
             }
@@ -175,8 +201,10 @@ struct Places<'a> {
 
 impl Places<'_> {
     fn name(&self, span: &Range<usize>) -> String {
-        if let Some((variable, _)) =
-            span.start.checked_sub(self.text.len()).and_then(|index| self.overrides.get(index))
+        if let Some((variable, _)) = span
+            .start
+            .checked_sub(self.text.len())
+            .and_then(|index| self.overrides.get(index))
         {
             return (*variable).clone();
         }
@@ -187,8 +215,13 @@ impl Places<'_> {
     }
 
     fn wrong(&self, error: &toml::de::Error) -> ConfigError {
-        let place = error.span().map_or_else(|| self.name.to_owned(), |span| self.name(&span));
-        ConfigError::Wrong { place, problem: error.message().trim().replace('\n', "; ") }
+        let place = error
+            .span()
+            .map_or_else(|| self.name.to_owned(), |span| self.name(&span));
+        ConfigError::Wrong {
+            place,
+            problem: error.message().trim().replace('\n', "; "),
+        }
     }
 }
 
@@ -198,11 +231,16 @@ mod tests {
     use crate::config::Period;
 
     fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     fn refused(text: &str, pairs: &[(&str, &str)]) -> String {
-        read(text, "usher.toml", &environment(pairs)).expect_err(text).to_string()
+        read(text, "usher.toml", &environment(pairs))
+            .expect_err(text)
+            .to_string()
     }
 
     #[test]
@@ -214,15 +252,27 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_with_its_place() {
         let error = refused("[server]\nlisten = \"127.0.0.1:0\"\nlissten = 1\n", &[]);
-        assert!(error.starts_with("usher.toml, line 3, column 1: unknown field `lissten`"), "{error}");
-        let error = refused("[[source]]\nname = \"a\"\nkind = \"scim\"\nmode = \"push\"\ntyp = 1\n", &[]);
-        assert!(error.starts_with("usher.toml, line 5, column 1: unknown field `typ`"), "{error}");
+        assert!(
+            error.starts_with("usher.toml, line 3, column 1: unknown field `lissten`"),
+            "{error}"
+        );
+        let error = refused(
+            "[[source]]\nname = \"a\"\nkind = \"scim\"\nmode = \"push\"\ntyp = 1\n",
+            &[],
+        );
+        assert!(
+            error.starts_with("usher.toml, line 5, column 1: unknown field `typ`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_wrong_value_is_an_error_with_its_place() {
         let error = refused("[brake]\nwindow = \"1 fortnight\"\n", &[]);
-        assert!(error.starts_with("usher.toml, line 2, column 10: '1 fortnight' is not"), "{error}");
+        assert!(
+            error.starts_with("usher.toml, line 2, column 10: '1 fortnight' is not"),
+            "{error}"
+        );
         assert!(refused("[server\n", &[]).starts_with("usher.toml, line 1"));
     }
 
@@ -249,12 +299,21 @@ mod tests {
     #[test]
     fn an_error_in_the_environment_names_the_variable() {
         let error = refused("", &[("USHER_SCIM__PAGE_SIZE", "many")]);
-        assert!(error.starts_with("USHER_SCIM__PAGE_SIZE: invalid type"), "{error}");
+        assert!(
+            error.starts_with("USHER_SCIM__PAGE_SIZE: invalid type"),
+            "{error}"
+        );
         let error = refused("", &[("USHER_SERVER__LISSTEN", "x")]);
-        assert!(error.starts_with("USHER_SERVER__LISSTEN: unknown field"), "{error}");
+        assert!(
+            error.starts_with("USHER_SERVER__LISSTEN: unknown field"),
+            "{error}"
+        );
         let source = "[[source]]\nname = \"a\"\nkind = \"scim\"\nmode = \"push\"\n";
         let error = refused(source, &[("USHER_SOURCE__NAME", "b")]);
-        assert!(error.starts_with("USHER_SOURCE__NAME: only keys of tables"), "{error}");
+        assert!(
+            error.starts_with("USHER_SOURCE__NAME: only keys of tables"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -263,7 +322,10 @@ mod tests {
         let path = folder.path().join("url");
         std::fs::write(&path, "sqlite:elsewhere.db\n").unwrap();
         let text = format!("[storage]\nurl = {{ file = {:?} }}\n", path.display().to_string());
-        assert_eq!(read(&text, "f", &BTreeMap::new()).unwrap().storage.url, "sqlite:elsewhere.db");
+        assert_eq!(
+            read(&text, "f", &BTreeMap::new()).unwrap().storage.url,
+            "sqlite:elsewhere.db"
+        );
         let text = "[storage]\nurl = { env = \"DATABASE\" }\n";
         let config = read(text, "f", &environment(&[("DATABASE", "sqlite:x.db")])).unwrap();
         assert_eq!(config.storage.url, "sqlite:x.db");

@@ -196,8 +196,12 @@ impl Config {
     #[must_use]
     pub fn try_out() -> Self {
         let name = SourceName::new("idp").expect("the name is valid");
-        let source =
-            Source { name, kind: usher_adapter_scim::KIND.into(), mode: Mode::Push, settings: Settings::default() };
+        let source = Source {
+            name,
+            kind: usher_adapter_scim::KIND.into(),
+            mode: Mode::Push,
+            settings: Settings::default(),
+        };
         Self {
             organisation: Organisation {
                 name: "Try-out".into(),
@@ -259,7 +263,11 @@ impl Default for Scim {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { url: "sqlite:data/usher.db".into(), readers: 3, busy_timeout: Period::seconds(10) }
+        Self {
+            url: "sqlite:data/usher.db".into(),
+            readers: 3,
+            busy_timeout: Period::seconds(10),
+        }
     }
 }
 
@@ -287,13 +295,20 @@ impl Default for Brake {
 
 impl Default for Orders {
     fn default() -> Self {
-        Self { finalise: Finalise::Automatic, arrival_margin_percent: 10, bootstrap_due_days: 14 }
+        Self {
+            finalise: Finalise::Automatic,
+            arrival_margin_percent: 10,
+            bootstrap_due_days: 14,
+        }
     }
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".into() }
+        Self {
+            format: LogFormat::Auto,
+            filter: "info".into(),
+        }
     }
 }
 
@@ -311,7 +326,9 @@ mod tests {
         for (section, keys) in defaults.as_object().unwrap() {
             for key in keys.as_object().into_iter().flat_map(|keys| keys.keys()) {
                 let shown = DOCUMENTED.lines().any(|line| {
-                    line.trim_start_matches("# ").split_once(" = ").is_some_and(|(name, _)| name.trim() == key)
+                    line.trim_start_matches("# ")
+                        .split_once(" = ")
+                        .is_some_and(|(name, _)| name.trim() == key)
                 });
                 assert!(shown, "config/usher.toml does not show {section}.{key}");
             }
@@ -320,7 +337,13 @@ mod tests {
 
     #[test]
     fn the_address_of_the_database_is_not_shown() {
-        let config = Config { storage: Storage { url: "postgres://u:s3cret@db".into(), ..Storage::default() }, ..Config::default() };
+        let config = Config {
+            storage: Storage {
+                url: "postgres://u:s3cret@db".into(),
+                ..Storage::default()
+            },
+            ..Config::default()
+        };
         assert!(!format!("{config:?}").contains("s3cret"));
     }
 }

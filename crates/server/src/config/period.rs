@@ -14,7 +14,9 @@ pub struct Period(Duration);
 
 /// Text that is no length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a length of time; write numbers with the units s, m, h and d, such as \"90s\" or \"1d12h\"")]
+#[error(
+    "'{0}' is not a length of time; write numbers with the units s, m, h and d, such as \"90s\" or \"1d12h\""
+)]
 pub struct PeriodError(String);
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
@@ -49,7 +51,10 @@ impl FromStr for Period {
             let unit = tail.chars().next().ok_or_else(refuse)?;
             let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refuse)?;
             let number: u64 = number.parse().map_err(|_| refuse())?;
-            total = number.checked_mul(*factor).and_then(|part| total.checked_add(part)).ok_or_else(refuse)?;
+            total = number
+                .checked_mul(*factor)
+                .and_then(|part| total.checked_add(part))
+                .ok_or_else(refuse)?;
             rest = tail[1..].trim_start();
         }
         Ok(Self::seconds(total))
@@ -80,7 +85,9 @@ impl Serialize for Period {
 
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -90,7 +97,13 @@ mod tests {
 
     #[test]
     fn a_period_reads_back_what_it_printed() {
-        for (text, seconds) in [("0s", 0), ("90s", 90), ("4h", 14_400), ("1d12h", 129_600), ("1m 30s", 90)] {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("90s", 90),
+            ("4h", 14_400),
+            ("1d12h", 129_600),
+            ("1m 30s", 90),
+        ] {
             let period: Period = text.parse().expect(text);
             assert_eq!(period, Period::seconds(seconds), "{text}");
             assert_eq!(period.to_string().parse(), Ok(period), "{text}");
@@ -99,7 +112,18 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "4", "h", "4 h 3", "-1s", "4w", "1.5h", "99999999999999999999s", "9999999999999999d", "4é"] {
+        for text in [
+            "",
+            "4",
+            "h",
+            "4 h 3",
+            "-1s",
+            "4w",
+            "1.5h",
+            "99999999999999999999s",
+            "9999999999999999d",
+            "4é",
+        ] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
     }

@@ -79,11 +79,14 @@ impl Config {
                     || !domain.is_empty()
                         && domain.len() <= 253
                         && !domain.starts_with(['.', '-'])
-                        && domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+                        && domain
+                            .chars()
+                            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
                 if is_domain {
                     Ok(domain)
                 } else {
-                    let problem = format!("'{domain}' is not a domain; write what follows the @, such as contoso.com");
+                    let problem =
+                        format!("'{domain}' is not a domain; write what follows the @, such as contoso.com");
                     Err(ConfigError::invalid(key, problem))
                 }
             })
@@ -95,7 +98,10 @@ impl Config {
         for source in &self.sources {
             let key = format!("source '{}'", source.name);
             if sources.iter().any(|other| other.name == source.name) {
-                return Err(ConfigError::invalid(key, "is configured twice; give each source a name of its own"));
+                return Err(ConfigError::invalid(
+                    key,
+                    "is configured twice; give each source a name of its own",
+                ));
             }
             let adapter = registry
                 .build(&source.kind, &source.settings)
@@ -123,10 +129,13 @@ impl Config {
         ] {
             let Some(url) = url else { continue };
             let absolute = url.parse::<http::Uri>().ok().filter(|uri| {
-                matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()
+                matches!(uri.scheme_str(), Some("http" | "https"))
+                    && uri.authority().is_some()
+                    && uri.query().is_none()
             });
             if absolute.is_none() || url.ends_with('/') && key == "server.public_url" {
-                let problem = "write an absolute URL such as https://usher.contoso.com, without a slash at its end";
+                let problem =
+                    "write an absolute URL such as https://usher.contoso.com, without a slash at its end";
                 return Err(ConfigError::invalid(key, problem));
             }
         }
@@ -147,7 +156,10 @@ impl Config {
             }
         }
         if scim.page_size > scim.max_page_size {
-            return Err(ConfigError::invalid("scim.page_size", "is above scim.max_page_size"));
+            return Err(ConfigError::invalid(
+                "scim.page_size",
+                "is above scim.max_page_size",
+            ));
         }
         Ok(())
     }
@@ -181,14 +193,32 @@ mod tests {
         let domains = "[organisation]\ndomains = [\"contoso.com\"]\n";
         for (text, key) in [
             (String::new(), "organisation.domains"),
-            ("[organisation]\ndomains = [\"@contoso.com\"]\n".into(), "organisation.domains"),
+            (
+                "[organisation]\ndomains = [\"@contoso.com\"]\n".into(),
+                "organisation.domains",
+            ),
             (format!("{domains}{source}{source}"), "source 'idp'"),
-            (format!("{domains}{}", source.replace("\"scim\"", "\"okta\"")), "source 'idp'"),
-            (format!("{domains}{}", source.replace("push", "pull")), "source 'idp', mode"),
-            (format!("{domains}{source}[source.settings]\nreactivation = \"maybe\"\n"), "source 'idp'"),
-            (format!("{domains}[server]\npublic_url = \"usher.contoso.com\"\n"), "server.public_url"),
+            (
+                format!("{domains}{}", source.replace("\"scim\"", "\"okta\"")),
+                "source 'idp'",
+            ),
+            (
+                format!("{domains}{}", source.replace("push", "pull")),
+                "source 'idp', mode",
+            ),
+            (
+                format!("{domains}{source}[source.settings]\nreactivation = \"maybe\"\n"),
+                "source 'idp'",
+            ),
+            (
+                format!("{domains}[server]\npublic_url = \"usher.contoso.com\"\n"),
+                "server.public_url",
+            ),
             (format!("{domains}[scim]\npage_size = 5000\n"), "scim.page_size"),
-            (format!("{domains}[[level]]\nkey = \"user\"\nlabel = \"User\"\nrank = 1\n"), "level"),
+            (
+                format!("{domains}[[level]]\nkey = \"user\"\nlabel = \"User\"\nrank = 1\n"),
+                "level",
+            ),
         ] {
             let error = check(&text).expect_err(&text).to_string();
             assert!(error.starts_with(&format!("{key}: ")), "{text}\n{error}");

@@ -17,7 +17,10 @@ pub fn json_schema() -> serde_json::Value {
 /// One level.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used; the type that is read lives in usher-core")]
+#[expect(
+    dead_code,
+    reason = "only its schema is used; the type that is read lives in usher-core"
+)]
 pub(super) struct LevelEntry {
     /// The stable name, such as `group_management`.
     key: String,
@@ -73,6 +76,9 @@ mod tests {
     #[test]
     fn the_checked_in_schema_is_the_generated_one() {
         let generated = serde_json::to_string_pretty(&json_schema()).unwrap();
-        assert_eq!(CHECKED_IN.trim_end(), generated, "write config/usher.schema.json with `usher config schema`");
+        assert!(
+            CHECKED_IN.trim_end() == generated,
+            "write config/usher.schema.json with `usher config schema`"
+        );
     }
 }

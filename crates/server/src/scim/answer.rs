@@ -25,17 +25,29 @@ pub(super) struct About {
 impl Answer {
     /// 200 with a body.
     pub(super) const fn ok(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, about: None, body: Some(body) }
+        Self {
+            status: StatusCode::OK,
+            about: None,
+            body: Some(body),
+        }
     }
 
     /// 200 or another status with a resource.
     pub(super) const fn resource(status: StatusCode, about: About, body: Vec<u8>) -> Self {
-        Self { status, about: Some(about), body: Some(body) }
+        Self {
+            status,
+            about: Some(about),
+            body: Some(body),
+        }
     }
 
     /// 204 or 304: a status and no body.
     pub(super) const fn empty(status: StatusCode, about: Option<About>) -> Self {
-        Self { status, about, body: None }
+        Self {
+            status,
+            about,
+            body: None,
+        }
     }
 
     pub(super) fn into_response(self) -> Response {
@@ -51,7 +63,11 @@ impl Answer {
                 headers.insert(header::ETAG, etag);
             }
             if let (true, Ok(location)) = (has_body, HeaderValue::from_str(&about.location)) {
-                let name = if self.status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION };
+                let name = if self.status == StatusCode::CREATED {
+                    header::LOCATION
+                } else {
+                    header::CONTENT_LOCATION
+                };
                 headers.insert(name, location);
             }
         }

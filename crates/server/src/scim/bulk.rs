@@ -11,7 +11,9 @@ use super::{Answer, Call, Failure, Inputs, groups, users};
 
 /// POST: 200 with what became of each operation.
 pub(super) async fn run(call: &Call, inputs: Inputs) -> Result<Answer, Failure> {
-    let limits = BulkLimits { operations: call.limits().max_operations };
+    let limits = BulkLimits {
+        operations: call.limits().max_operations,
+    };
     let request = BulkRequest::parse(call.json(&inputs.body)?, &[&USER_TYPE, &GROUP_TYPE], &limits)?;
     let mut run = request.start();
     while let Some(operation) = run.next_call() {
@@ -22,11 +24,26 @@ pub(super) async fn run(call: &Call, inputs: Inputs) -> Result<Answer, Failure> 
 }
 
 async fn perform(call: &Call, operation: BulkCall) -> BulkOutcome {
-    let BulkCall { method, resource_type, id, version, data } = operation;
-    let place = id.as_deref().map(|id| location(resource_type, id, &call.source.base));
+    let BulkCall {
+        method,
+        resource_type,
+        id,
+        version,
+        data,
+    } = operation;
+    let place = id
+        .as_deref()
+        .map(|id| location(resource_type, id, &call.source.base));
     let inputs = Inputs {
-        body: data.as_ref().map(Value::to_string).map(Bytes::from).unwrap_or_default(),
-        if_match: version.as_deref().map(TagList::parse).filter(|_| call.source.profile.honours_if_match),
+        body: data
+            .as_ref()
+            .map(Value::to_string)
+            .map(Bytes::from)
+            .unwrap_or_default(),
+        if_match: version
+            .as_deref()
+            .map(TagList::parse)
+            .filter(|_| call.source.profile.honours_if_match),
         ..Inputs::default()
     };
     let id = id.unwrap_or_default();
@@ -46,9 +63,10 @@ async fn perform(call: &Call, operation: BulkCall) -> BulkOutcome {
         Ok(answer) => {
             let outcome = BulkOutcome::success(answer.status.as_u16());
             match (answer.about, place) {
-                (Some(about), _) => {
-                    outcome.with_id(about.id).with_location(about.location).with_version(about.etag)
-                }
+                (Some(about), _) => outcome
+                    .with_id(about.id)
+                    .with_location(about.location)
+                    .with_version(about.etag),
                 (None, Some(place)) => outcome.with_location(place),
                 (None, None) => outcome,
             }

@@ -39,7 +39,11 @@ pub(super) struct Inputs {
 
 impl Call {
     pub(super) fn new(state: &AppState, source: Arc<PushSource>, request_id: Arc<str>) -> Self {
-        Self { state: state.clone(), source, request_id }
+        Self {
+            state: state.clone(),
+            source,
+            request_id,
+        }
     }
 
     pub(super) fn limits(&self) -> &Scim {
@@ -47,7 +51,10 @@ impl Call {
     }
 
     pub(super) fn filter_limits(&self) -> FilterLimits {
-        FilterLimits { length: self.limits().max_filter_bytes, ..FilterLimits::default() }
+        FilterLimits {
+            length: self.limits().max_filter_bytes,
+            ..FilterLimits::default()
+        }
     }
 
     pub(super) fn patch_limits(&self) -> PatchLimits {
@@ -66,10 +73,15 @@ impl Call {
     /// Does a change as one unit of work, in the name of the source.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+        work: impl for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, Failure>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<T, Failure> {
         if self.state.engine.storage().stats().queued > self.state.config.server.max_queued_writes {
-            return Err(Failure::busy("too many changes are waiting; nothing was changed, try again later"));
+            return Err(Failure::busy(
+                "too many changes are waiting; nothing was changed, try again later",
+            ));
         }
         let cause = Cause {
             request_id: Some((*self.request_id).to_owned()),
@@ -98,7 +110,11 @@ impl Inputs {
         };
         let honours = call.source.profile.honours_if_match;
         Ok(Self {
-            query: parts.uri.query().filter(|query| !query.is_empty()).map(str::to_owned),
+            query: parts
+                .uri
+                .query()
+                .filter(|query| !query.is_empty())
+                .map(str::to_owned),
             body,
             if_match: tags(&parts.headers, &header::IF_MATCH).filter(|_| honours),
             if_none_match: tags(&parts.headers, &header::IF_NONE_MATCH),
@@ -117,14 +133,20 @@ impl Inputs {
         }
         let pairs = self.pairs()?;
         let of = |name: &str| {
-            pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+            pairs
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_ref())
         };
         Projection::parse(of("attributes"), of("excludedAttributes"))
     }
 }
 
 fn tags(headers: &HeaderMap, name: &header::HeaderName) -> Option<TagList> {
-    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let first = values.next()?;
     let list = values.fold(first.to_owned(), |list, more| format!("{list},{more}"));
     Some(TagList::parse(&list))

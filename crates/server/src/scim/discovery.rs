@@ -1,12 +1,12 @@
 //! `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas`.
 
+use usher_scim::ScimError;
 use usher_scim::discovery::{
     AuthenticationScheme, BulkFeature, Features, Pagination, resource_type, resource_types, schema, schemas,
     service_provider_config,
 };
 use usher_scim::list::decode_query;
 use usher_scim::schema::{GROUP_TYPE, ResourceType, USER_TYPE};
-use usher_scim::ScimError;
 
 use super::{Answer, Failure, Target};
 use crate::AppState;
@@ -20,8 +20,9 @@ pub(super) fn answer(
     query: Option<&str>,
 ) -> Result<Answer, Failure> {
     refuse_filter(query)?;
-    let name: usher_core::SourceName =
-        source.parse().map_err(|_| ScimError::not_found("this is no source's name; check the SCIM URL"))?;
+    let name: usher_core::SourceName = source
+        .parse()
+        .map_err(|_| ScimError::not_found("this is no source's name; check the SCIM URL"))?;
     let base = format!("{}/scim/{name}/v2", state.public_url);
     let body = match target {
         Target::ResourceTypes(None) => resource_types(&TYPES, &base),
@@ -36,8 +37,13 @@ pub(super) fn answer(
 /// RFC 7644 §4: these lists are complete, and a filter on them is forbidden.
 fn refuse_filter(query: Option<&str>) -> Result<(), ScimError> {
     let pairs = query.map_or_else(|| Ok(Vec::new()), decode_query)?;
-    if pairs.iter().any(|(name, value)| name.eq_ignore_ascii_case("filter") && !value.is_empty()) {
-        return Err(ScimError::forbidden("this endpoint takes no filter; read the whole list"));
+    if pairs
+        .iter()
+        .any(|(name, value)| name.eq_ignore_ascii_case("filter") && !value.is_empty())
+    {
+        return Err(ScimError::forbidden(
+            "this endpoint takes no filter; read the whole list",
+        ));
     }
     Ok(())
 }

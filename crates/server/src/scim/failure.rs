@@ -20,12 +20,18 @@ impl Failure {
     /// 405, saying what is allowed.
     pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
         let error = ScimError::method_not_allowed(format!("this endpoint takes {allowed}"));
-        Self { error, header: Some((header::ALLOW, HeaderValue::from_static(allowed))) }
+        Self {
+            error,
+            header: Some((header::ALLOW, HeaderValue::from_static(allowed))),
+        }
     }
 
     /// 503: worth another try soon.
     pub(super) fn busy(detail: &'static str) -> Self {
-        Self { error: ScimError::unavailable(detail), header: Some((header::RETRY_AFTER, HeaderValue::from_static("5"))) }
+        Self {
+            error: ScimError::unavailable(detail),
+            header: Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+        }
     }
 
     pub(super) fn into_response(self) -> Response {
@@ -42,7 +48,9 @@ pub(crate) fn error_response(error: &ScimError) -> Response {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(Body::from(error.to_json().to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response
 }
 
@@ -64,7 +72,10 @@ impl From<AccessError> for Failure {
             refused if refused.is_forbidden() => ScimError::forbidden(detail).into(),
             _ => Self {
                 error: ScimError::unauthorized(detail),
-                header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"SCIM\""))),
+                header: Some((
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"SCIM\""),
+                )),
             },
         }
     }
@@ -87,11 +98,14 @@ impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Unique { .. } => {
-                ScimError::uniqueness("another resource of this source has the same userName or externalId").into()
+                ScimError::uniqueness("another resource of this source has the same userName or externalId")
+                    .into()
             }
             StorageError::Busy | StorageError::Full | StorageError::Closed => {
                 tracing::error!(error = %crate::logging::chain(&error), "the database takes no work");
-                Self::busy("the service cannot store changes at the moment; nothing was changed, try again later")
+                Self::busy(
+                    "the service cannot store changes at the moment; nothing was changed, try again later",
+                )
             }
             error => {
                 tracing::error!(error = %crate::logging::chain(&error), "the database failed");

@@ -31,7 +31,9 @@ pub(super) async fn create(call: &Call, inputs: Inputs) -> Result<Answer, Failur
             Box::pin(async move {
                 refuse_namesake(unit, source, &data, None).await?;
                 let id: SourceGroupId = unit.id();
-                Ok(unit.create_group(source, id, (*data).clone(), members::names(&named)).await?)
+                Ok(unit
+                    .create_group(source, id, (*data).clone(), members::names(&named))
+                    .await?)
             })
         })
         .await?;
@@ -98,7 +100,11 @@ pub(super) async fn replace(call: &Call, id: &str, inputs: Inputs) -> Result<Ans
 /// PATCH: 200 with the group, or 204 for a large one.
 pub(super) async fn patch(call: &Call, id: &str, inputs: Inputs) -> Result<Answer, Failure> {
     let projection = inputs.projection()?;
-    let request = Arc::new(PatchRequest::parse(call.json(&inputs.body)?, &GROUP_TYPE, &call.patch_limits())?);
+    let request = Arc::new(PatchRequest::parse(
+        call.json(&inputs.body)?,
+        &GROUP_TYPE,
+        &call.patch_limits(),
+    )?);
     let (id, source, if_match) = (parse_id(id)?, call.source.key, inputs.if_match);
     let (shown, base) = (projection.clone(), Arc::clone(&call.source.base));
     let (row, elements) = call
@@ -171,8 +177,9 @@ async fn refuse_namesake(
         return Ok(());
     }
     let namesakes = query::group::by_name(unit.tx(), source, &data.display_name).await?;
-    let differs =
-        |other: &GroupRow| Some(other.id) != except && other.external_id.is_some() && other.external_id != data.external_id;
+    let differs = |other: &GroupRow| {
+        Some(other.id) != except && other.external_id.is_some() && other.external_id != data.external_id
+    };
     if namesakes.iter().any(differs) {
         return Err(EngineError::Conflict(
             "another group of this source has this displayName and another externalId: rename one of them at the \
@@ -207,7 +214,9 @@ async fn answer(
 }
 
 async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceGroupId) -> Result<GroupRow, Failure> {
-    query::group::by_id(tx, source, id).await?.ok_or_else(|| not_found().into())
+    query::group::by_id(tx, source, id)
+        .await?
+        .ok_or_else(|| not_found().into())
 }
 
 fn parse_id(id: &str) -> Result<SourceGroupId, ScimError> {
@@ -215,12 +224,18 @@ fn parse_id(id: &str) -> Result<SourceGroupId, ScimError> {
 }
 
 fn not_found() -> ScimError {
-    ScimError::not_found("there is no group with this id in this source; look it up by displayName, or create it")
+    ScimError::not_found(
+        "there is no group with this id in this source; look it up by displayName, or create it",
+    )
 }
 
 fn group_data(attributes: &Attributes) -> GroupData {
     GroupData {
-        display_name: attributes.get("displayName").and_then(|name| name.as_str()).unwrap_or_default().to_owned(),
+        display_name: attributes
+            .get("displayName")
+            .and_then(|name| name.as_str())
+            .unwrap_or_default()
+            .to_owned(),
         external_id: user::external_id(attributes).map(str::to_owned),
         resource: serde_json::to_string(attributes).expect("JSON can be written"),
     }

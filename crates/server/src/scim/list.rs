@@ -89,16 +89,30 @@ async fn list(
     query: ListQuery,
 ) -> Result<Answer, Failure> {
     let endpoint = if types.len() == 1 { types[0].endpoint } else { "/" };
-    let scope =
-        CursorScope { source: call.source.name.as_str(), endpoint, query: &query.digest() };
+    let scope = CursorScope {
+        source: call.source.name.as_str(),
+        endpoint,
+        query: &query.digest(),
+    };
     let now = Timestamp::from_microsecond(call.state.engine.now().as_micros()).unwrap_or(Timestamp::MAX);
     let start = match &query.page {
-        Page::Index(start) => Start::Offset { offset: start - 1, by_cursor: false },
-        Page::FirstCursor => Start::Offset { offset: 0, by_cursor: true },
-        Page::Cursor(cursor) => Start::decode(&call.state.cursor_key.verify(&scope, cursor, now)?, types.len())?,
+        Page::Index(start) => Start::Offset {
+            offset: start - 1,
+            by_cursor: false,
+        },
+        Page::FirstCursor => Start::Offset {
+            offset: 0,
+            by_cursor: true,
+        },
+        Page::Cursor(cursor) => {
+            Start::decode(&call.state.cursor_key.verify(&scope, cursor, now)?, types.len())?
+        }
     };
     let limits = call.limits();
-    let parts = types.iter().map(|one| TypePart::plan(one, query.filter.as_ref())).collect::<Result<_, _>>()?;
+    let parts = types
+        .iter()
+        .map(|one| TypePart::plan(one, query.filter.as_ref()))
+        .collect::<Result<_, _>>()?;
     let listing = Arc::new(Listing {
         source: call.source.key,
         base: Arc::clone(&call.source.base),
@@ -116,8 +130,12 @@ async fn list(
         })
         .await?;
     let next = shown.next.map(|next| {
-        let expires = now.saturating_add(jiff::SignedDuration::try_from(limits.cursor_timeout.duration()).unwrap_or_default());
-        call.state.cursor_key.issue(&scope, &next.encode(), expires.unwrap_or(Timestamp::MAX))
+        let expires = now.saturating_add(
+            jiff::SignedDuration::try_from(limits.cursor_timeout.duration()).unwrap_or_default(),
+        );
+        call.state
+            .cursor_key
+            .issue(&scope, &next.encode(), expires.unwrap_or(Timestamp::MAX))
     });
     let start_index = match query.page {
         Page::Index(start) => Some(start),
@@ -149,13 +167,27 @@ fn wrap(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<
 
 impl TypePart {
     fn plan(resource_type: &'static ResourceType, filter: Option<&Filter>) -> Result<Self, ScimError> {
-        let kind = if resource_type.name == "User" { Kind::Users } else { Kind::Groups };
+        let kind = if resource_type.name == "User" {
+            Kind::Users
+        } else {
+            Kind::Groups
+        };
         let Some(filter) = filter else {
-            return Ok(Self { kind, resource_type, lookup: Lookup::All, filter: None });
+            return Ok(Self {
+                kind,
+                resource_type,
+                lookup: Lookup::All,
+                filter: None,
+            });
         };
         let plan = filter.lookup(resource_type)?;
         let exact = plan.residual.is_none() && directory::is_exact(&plan.lookup);
-        Ok(Self { kind, resource_type, lookup: plan.lookup, filter: (!exact).then(|| filter.clone()) })
+        Ok(Self {
+            kind,
+            resource_type,
+            lookup: plan.lookup,
+            filter: (!exact).then(|| filter.clone()),
+        })
     }
 }
 
@@ -179,14 +211,22 @@ impl Start {
         let start = match bytes {
             [0, offset @ ..] => offset.try_into().ok().and_then(|offset| {
                 let offset = usize::try_from(u64::from_be_bytes(offset)).ok()?;
-                Some(Self::Offset { offset, by_cursor: true })
+                Some(Self::Offset {
+                    offset,
+                    by_cursor: true,
+                })
             }),
             [1, part, id @ ..] if usize::from(*part) < parts => {
-                Uuid::from_slice(id).ok().map(|id| Self::After { part: usize::from(*part), id })
+                Uuid::from_slice(id).ok().map(|id| Self::After {
+                    part: usize::from(*part),
+                    id,
+                })
             }
             _ => None,
         };
-        start.ok_or_else(|| ScimError::invalid_cursor("the cursor is none of ours; start again with an empty cursor"))
+        start.ok_or_else(|| {
+            ScimError::invalid_cursor("the cursor is none of ours; start again with an empty cursor")
+        })
     }
 
     const fn is_by_cursor(self) -> bool {
@@ -200,31 +240,55 @@ impl Start {
 impl Listing {
     async fn show(&self, tx: &mut Tx<'_>) -> Result<Shown, Failure> {
         let (total, mut rows, next) = match self.order() {
-            Some(order) if self.parts.iter().all(|part| part.filter.is_none()) => self.direct(tx, order).await?,
+            Some(order) if self.parts.iter().all(|part| part.filter.is_none()) => {
+                self.direct(tx, order).await?
+            }
             _ => self.scanned(tx).await?,
         };
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
         let page = pages::write(tx, &rows, &self.base, &self.projection).await?;
         let last = page.count.checked_sub(1).and_then(|index| rows.get(index));
-        let next = last.filter(|_| self.start.is_by_cursor() && (more || page.count < rows.len())).map(|last| match next {
-            Next::Id => Start::After { part: last.part, id: last.id() },
-            Next::Offset(offset) => Start::Offset { offset: offset + page.count, by_cursor: true },
-        });
-        Ok(Shown { total, resources: page.bytes, count: page.count, next })
+        let next = last
+            .filter(|_| self.start.is_by_cursor() && (more || page.count < rows.len()))
+            .map(|last| match next {
+                Next::Id => Start::After {
+                    part: last.part,
+                    id: last.id(),
+                },
+                Next::Offset(offset) => Start::Offset {
+                    offset: offset + page.count,
+                    by_cursor: true,
+                },
+            });
+        Ok(Shown {
+            total,
+            resources: page.bytes,
+            count: page.count,
+            next,
+        })
     }
 
     /// The order that an index has, if it is what the client asks for.
     fn order(&self) -> Option<Order> {
-        let Some(sort) = &self.sort else { return Some(Order::Id) };
-        let [part] = self.parts.as_slice() else { return None };
+        let Some(sort) = &self.sort else {
+            return Some(Order::Id);
+        };
+        let [part] = self.parts.as_slice() else {
+            return None;
+        };
         let name = match part.kind {
             Kind::Users => "userName",
             Kind::Groups => "displayName",
         };
-        let is_core = sort.by.uri.as_deref().is_none_or(|uri| part.resource_type.schema.is_named(uri));
-        (is_core && sort.by.sub.is_none() && sort.by.name.eq_ignore_ascii_case(name))
-            .then_some(Order::Name { descending: sort.order == SortOrder::Descending })
+        let is_core = sort
+            .by
+            .uri
+            .as_deref()
+            .is_none_or(|uri| part.resource_type.schema.is_named(uri));
+        (is_core && sort.by.sub.is_none() && sort.by.name.eq_ignore_ascii_case(name)).then_some(Order::Name {
+            descending: sort.order == SortOrder::Descending,
+        })
     }
 
     /// The database finds and orders the page. One row more than the page tells that there is another.
@@ -238,7 +302,11 @@ impl Listing {
             let wanted = (self.limit + 1).saturating_sub(rows.len());
             let mut count = None;
             if index >= first && wanted > 0 {
-                let range = Part { after: after.filter(|_| index == first), offset, limit: wanted };
+                let range = Part {
+                    after: after.filter(|_| index == first),
+                    offset,
+                    limit: wanted,
+                };
                 let (found, is_all) = pages::fetch(tx, self.source, part, index, order, range).await?;
                 count = is_all.then_some(found.len());
                 rows.extend(found);
@@ -250,14 +318,21 @@ impl Listing {
             offset = offset.saturating_sub(count);
             total += count;
         }
-        let next = if order == Order::Id { Next::Id } else { Next::Offset(start) };
+        let next = if order == Order::Id {
+            Next::Id
+        } else {
+            Next::Offset(start)
+        };
         Ok((total, rows, next))
     }
 
     /// Every resource that the lookup finds is looked at.
     async fn scanned(&self, tx: &mut Tx<'_>) -> Result<(usize, Vec<Row>, Next), Failure> {
         let Start::Offset { offset, .. } = self.start else {
-            return Err(ScimError::invalid_cursor("the cursor is none of ours; start again with an empty cursor").into());
+            return Err(ScimError::invalid_cursor(
+                "the cursor is none of ours; start again with an empty cursor",
+            )
+            .into());
         };
         let found = scan::scan(tx, self).await?;
         let page = found.get(offset.min(found.len())..).unwrap_or_default();

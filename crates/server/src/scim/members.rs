@@ -110,7 +110,11 @@ async fn walk(
     }
     for (value, kind) in query::group::pending(tx, group).await? {
         let kind = kind.as_deref().and_then(MemberKind::parse);
-        each(MemberRef { value, kind, display: None });
+        each(MemberRef {
+            value,
+            kind,
+            display: None,
+        });
     }
     Ok(())
 }
@@ -127,8 +131,14 @@ impl<'a> Shape<'a> {
             Projection::Default => return Self::Whole,
             Projection::Only(paths) | Projection::Except(paths) => paths,
         };
-        let names_parts = paths.iter().any(|path| path.name.eq_ignore_ascii_case("members") && path.sub.is_some());
-        if names_parts { Self::Projected(projection) } else { Self::Whole }
+        let names_parts = paths
+            .iter()
+            .any(|path| path.name.eq_ignore_ascii_case("members") && path.sub.is_some());
+        if names_parts {
+            Self::Projected(projection)
+        } else {
+            Self::Whole
+        }
     }
 
     fn write(&self, member: &MemberRef, base: &str, bytes: &mut Vec<u8>) {

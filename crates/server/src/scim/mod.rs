@@ -43,12 +43,16 @@ const BOTH: &[&ResourceType] = &[&USER_TYPE, &GROUP_TYPE];
 
 /// The routes; every method and every path below `/scim`.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/scim", any(serve)).route("/scim/", any(serve)).route("/scim/{*path}", any(serve))
+    Router::new()
+        .route("/scim", any(serve))
+        .route("/scim/", any(serve))
+        .route("/scim/{*path}", any(serve))
 }
 
 /// Whether errors on this path are SCIM errors.
 pub(crate) fn is_scim_path(path: &str) -> bool {
-    path.strip_prefix("/scim").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix("/scim")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 async fn serve(State(state): State<AppState>, request: Request) -> Response {
@@ -73,17 +77,21 @@ async fn handle(state: &AppState, request: Request) -> Result<Answer, Failure> {
         return discovery::answer(state, &source, &target, parts.uri.query());
     }
     let source = configured(state, &caller.name)?;
-    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let request_id = parts
+        .extensions
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
     let call = Call::new(state, source, request_id);
     let inputs = Inputs::read(&call, &parts, body).await?;
     dispatch(&call, &parts.method, target, inputs).await
 }
 
-fn configured(
-    state: &AppState,
-    name: &SourceName,
-) -> Result<std::sync::Arc<crate::PushSource>, Failure> {
-    let source = state.sources.get(name).ok_or(AccessError::Silent(SourceState::Frozen))?;
+fn configured(state: &AppState, name: &SourceName) -> Result<std::sync::Arc<crate::PushSource>, Failure> {
+    let source = state
+        .sources
+        .get(name)
+        .ok_or(AccessError::Silent(SourceState::Frozen))?;
     if !source.mode.pushes() {
         return Err(Failure::from(ScimError::forbidden(
             "this source is read by us and takes no pushes; set its mode to push or both",

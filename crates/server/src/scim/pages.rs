@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use usher_core::{SourceGroupId, SourceUserId};
-use usher_scim::filter::lookup::{IndexOp, IndexValue, IndexedAttribute, IndexedTerm, Lookup};
 use usher_scim::Projection;
+use usher_scim::filter::lookup::{IndexOp, IndexValue, IndexedAttribute, IndexedTerm, Lookup};
 use usher_storage::query::directory::{self, Order, Part, Selection};
 use usher_storage::query::group::GroupRow;
 use usher_storage::query::user::UserRow;
@@ -52,12 +52,22 @@ pub(super) async fn fetch(
     if is_first && let Some(rows) = by_one_value(tx, source, part, index).await? {
         return Ok((rows, true));
     }
-    let selection = Selection { source, lookup: &part.lookup, order };
+    let selection = Selection {
+        source,
+        lookup: &part.lookup,
+        order,
+    };
     let rows: Vec<Row> = match part.kind {
-        Kind::Users => directory::users(tx, selection, range).await?.into_iter().map(|row| user(index, row)).collect(),
-        Kind::Groups => {
-            directory::groups(tx, selection, range).await?.into_iter().map(|row| group(index, row)).collect()
-        }
+        Kind::Users => directory::users(tx, selection, range)
+            .await?
+            .into_iter()
+            .map(|row| user(index, row))
+            .collect(),
+        Kind::Groups => directory::groups(tx, selection, range)
+            .await?
+            .into_iter()
+            .map(|row| group(index, row))
+            .collect(),
     };
     let is_all = is_first && rows.len() < range.limit;
     Ok((rows, is_all))
@@ -70,7 +80,11 @@ async fn by_one_value(
     part: &TypePart,
     index: usize,
 ) -> Result<Option<Vec<Row>>, StorageError> {
-    let Lookup::Indexed(IndexedTerm { attribute, op: IndexOp::Equal, value: IndexValue::Text(value) }) = &part.lookup
+    let Lookup::Indexed(IndexedTerm {
+        attribute,
+        op: IndexOp::Equal,
+        value: IndexValue::Text(value),
+    }) = &part.lookup
     else {
         return Ok(None);
     };
@@ -97,7 +111,11 @@ async fn by_one_value(
 }
 
 /// How many resources of one type the lookup finds.
-pub(super) async fn count(tx: &mut Tx<'_>, source: SourceKey, part: &TypePart) -> Result<usize, StorageError> {
+pub(super) async fn count(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    part: &TypePart,
+) -> Result<usize, StorageError> {
     let count = match part.kind {
         Kind::Users => directory::count_users(tx, source, &part.lookup).await?,
         Kind::Groups => directory::count_groups(tx, source, &part.lookup).await?,
@@ -113,15 +131,24 @@ pub(super) async fn by_ids(tx: &mut Tx<'_>, found: &[Found]) -> Result<Vec<Row>,
     let mut resources: HashMap<Uuid, Resource> = HashMap::with_capacity(found.len());
     if !users.is_empty() {
         let rows = directory::users_by_ids(tx, users).await?;
-        resources.extend(rows.into_iter().map(|row| (row.id.as_uuid(), Resource::User(Box::new(row)))));
+        resources.extend(
+            rows.into_iter()
+                .map(|row| (row.id.as_uuid(), Resource::User(Box::new(row)))),
+        );
     }
     if !groups.is_empty() {
         let rows = directory::groups_by_ids(tx, groups).await?;
-        resources.extend(rows.into_iter().map(|row| (row.id.as_uuid(), Resource::Group(Box::new(row)))));
+        resources.extend(
+            rows.into_iter()
+                .map(|row| (row.id.as_uuid(), Resource::Group(Box::new(row)))),
+        );
     }
     let rows = found.iter().filter_map(|one| {
         let resource = resources.remove(&one.id)?;
-        Some(Row { part: one.part, resource })
+        Some(Row {
+            part: one.part,
+            resource,
+        })
     });
     Ok(rows.collect())
 }
@@ -195,9 +222,15 @@ async fn groups_of(tx: &mut Tx<'_>, rows: &[Row], projection: &Projection) -> Re
 }
 
 fn user(part: usize, row: UserRow) -> Row {
-    Row { part, resource: Resource::User(Box::new(row)) }
+    Row {
+        part,
+        resource: Resource::User(Box::new(row)),
+    }
 }
 
 fn group(part: usize, row: GroupRow) -> Row {
-    Row { part, resource: Resource::Group(Box::new(row)) }
+    Row {
+        part,
+        resource: Resource::Group(Box::new(row)),
+    }
 }

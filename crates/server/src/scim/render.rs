@@ -25,7 +25,11 @@ pub(super) fn about_group(row: &GroupRow, base: &str) -> About {
 }
 
 fn about(resource_type: &ResourceType, id: String, version: i64, base: &str) -> About {
-    About { location: location(resource_type, &id, base), etag: etag(tag_number(version)), id }
+    About {
+        location: location(resource_type, &id, base),
+        etag: etag(tag_number(version)),
+        id,
+    }
 }
 
 /// The attributes that a row keeps.
@@ -43,7 +47,12 @@ pub(super) fn user(
     base: &str,
 ) -> Result<Attributes, Failure> {
     let about = about_user(row, base);
-    let mut resource = represent(stored(&row.resource)?, &USER_TYPE, &meta(&about, row.created, row.modified), base);
+    let mut resource = represent(
+        stored(&row.resource)?,
+        &USER_TYPE,
+        &meta(&about, row.created, row.modified),
+        base,
+    );
     let groups: Vec<Value> = groups
         .unwrap_or_default()
         .iter()
@@ -61,11 +70,21 @@ pub(super) fn user(
 /// A group as clients see it, without its members and before the projection.
 pub(super) fn group(row: &GroupRow, base: &str) -> Result<Attributes, Failure> {
     let about = about_group(row, base);
-    Ok(represent(stored(&row.resource)?, &GROUP_TYPE, &meta(&about, row.created, row.modified), base))
+    Ok(represent(
+        stored(&row.resource)?,
+        &GROUP_TYPE,
+        &meta(&about, row.created, row.modified),
+        base,
+    ))
 }
 
 fn meta<'a>(about: &'a About, created: usher_core::Timestamp, modified: usher_core::Timestamp) -> Meta<'a> {
-    Meta { id: &about.id, created: instant(created), last_modified: instant(modified), version: &about.etag }
+    Meta {
+        id: &about.id,
+        created: instant(created),
+        last_modified: instant(modified),
+        version: &about.etag,
+    }
 }
 
 fn instant(timestamp: usher_core::Timestamp) -> Timestamp {

@@ -28,7 +28,11 @@ pub(super) struct Found {
 /// # Errors
 /// `tooMany` when more than the configured number would have to be looked at.
 pub(super) async fn scan(tx: &mut Tx<'_>, listing: &Listing) -> Result<Vec<Found>, Failure> {
-    let mut scan = Scan { listing, left: listing.max_scan, found: Vec::new() };
+    let mut scan = Scan {
+        listing,
+        left: listing.max_scan,
+        found: Vec::new(),
+    };
     for (index, part) in listing.parts.iter().enumerate() {
         match part.kind {
             Kind::Users => scan.users(tx, index, part).await?,
@@ -37,7 +41,11 @@ pub(super) async fn scan(tx: &mut Tx<'_>, listing: &Listing) -> Result<Vec<Found
     }
     let mut found = scan.found;
     if listing.sort.is_some() {
-        found.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| (a.part, a.id).cmp(&(b.part, b.id))));
+        found.sort_by(|a, b| {
+            a.key
+                .cmp(&b.key)
+                .then_with(|| (a.part, a.id).cmp(&(b.part, b.id)))
+        });
     }
     Ok(found)
 }
@@ -53,11 +61,19 @@ impl Scan<'_> {
         let wants_groups = self.asks_for(part, "groups");
         let mut after = None;
         loop {
-            let range = Part { after, offset: 0, limit: CHUNK };
+            let range = Part {
+                after,
+                offset: 0,
+                limit: CHUNK,
+            };
             let rows = directory::users(tx, self.selection(part), range).await?;
             for row in &rows {
                 self.look_at(1)?;
-                let groups = if wants_groups { Some(query::user::groups_of(tx, row.id).await?) } else { None };
+                let groups = if wants_groups {
+                    Some(query::user::groups_of(tx, row.id).await?)
+                } else {
+                    None
+                };
                 let resource = render::user(row, groups.as_deref(), &self.listing.base)?;
                 self.judge(part, index, row.id.as_uuid(), &resource);
             }
@@ -72,7 +88,11 @@ impl Scan<'_> {
         let wants_members = self.asks_for(part, "members");
         let mut after = None;
         loop {
-            let range = Part { after, offset: 0, limit: CHUNK };
+            let range = Part {
+                after,
+                offset: 0,
+                limit: CHUNK,
+            };
             let rows = directory::groups(tx, self.selection(part), range).await?;
             for row in &rows {
                 self.look_at(1)?;
@@ -92,12 +112,22 @@ impl Scan<'_> {
     }
 
     fn selection<'p>(&self, part: &'p TypePart) -> Selection<'p> {
-        Selection { source: self.listing.source, lookup: &part.lookup, order: Order::Id }
+        Selection {
+            source: self.listing.source,
+            lookup: &part.lookup,
+            order: Order::Id,
+        }
     }
 
     fn asks_for(&self, part: &TypePart, attribute: &str) -> bool {
-        part.filter.as_ref().is_some_and(|filter| filter.mentions(attribute))
-            || self.listing.sort.as_ref().is_some_and(|sort| sort.by.name.eq_ignore_ascii_case(attribute))
+        part.filter
+            .as_ref()
+            .is_some_and(|filter| filter.mentions(attribute))
+            || self
+                .listing
+                .sort
+                .as_ref()
+                .is_some_and(|sort| sort.by.name.eq_ignore_ascii_case(attribute))
     }
 
     fn look_at(&mut self, rows: usize) -> Result<(), ScimError> {
@@ -115,9 +145,22 @@ impl Scan<'_> {
     }
 
     fn judge(&mut self, part: &TypePart, index: usize, id: Uuid, resource: &Attributes) {
-        if part.filter.as_ref().is_none_or(|filter| filter.matches(resource, part.resource_type)) {
-            let key = self.listing.sort.as_ref().map(|sort| sort.key(resource, part.resource_type));
-            self.found.push(Found { kind: part.kind, part: index, id, key });
+        if part
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.matches(resource, part.resource_type))
+        {
+            let key = self
+                .listing
+                .sort
+                .as_ref()
+                .map(|sort| sort.key(resource, part.resource_type));
+            self.found.push(Found {
+                kind: part.kind,
+                part: index,
+                id,
+                key,
+            });
         }
     }
 }

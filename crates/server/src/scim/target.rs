@@ -32,10 +32,14 @@ pub(super) enum Who {
 pub(super) fn parse(path: &str) -> Result<(String, Target), ScimError> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).skip(1);
     let (Some(source), Some(version)) = (segments.next(), segments.next()) else {
-        return Err(ScimError::not_found("the SCIM root of a source is /scim/<source>/v2"));
+        return Err(ScimError::not_found(
+            "the SCIM root of a source is /scim/<source>/v2",
+        ));
     };
     if !version.eq_ignore_ascii_case("v2") {
-        return Err(ScimError::not_found("the SCIM root of a source is /scim/<source>/v2; this path lacks the v2"));
+        return Err(ScimError::not_found(
+            "the SCIM root of a source is /scim/<source>/v2; this path lacks the v2",
+        ));
     }
     let rest: Vec<String> = segments.map(decode).collect::<Option<_>>().ok_or_else(unknown)?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
@@ -55,7 +59,9 @@ fn collection(name: &str) -> Option<Target> {
         () if named(".search") => Target::Search(Who::All),
         () if named("Bulk") => Target::Bulk,
         () if named("Me") => Target::Me,
-        () if named("ServiceProviderConfig") || named("ServiceProviderConfigs") => Target::ServiceProviderConfig,
+        () if named("ServiceProviderConfig") || named("ServiceProviderConfigs") => {
+            Target::ServiceProviderConfig
+        }
         () if named("ResourceTypes") => Target::ResourceTypes(None),
         () if named("Schemas") => Target::Schemas(None),
         () => return None,
@@ -99,7 +105,10 @@ fn decode(segment: &str) -> Option<String> {
 impl Target {
     /// Whether it describes the service, which it does with and without a token.
     pub(super) const fn is_discovery(&self) -> bool {
-        matches!(self, Self::ServiceProviderConfig | Self::ResourceTypes(_) | Self::Schemas(_))
+        matches!(
+            self,
+            Self::ServiceProviderConfig | Self::ResourceTypes(_) | Self::Schemas(_)
+        )
     }
 
     /// Refuses a method that the target does not take.
@@ -130,7 +139,10 @@ mod tests {
             ("/scim/idp/v2/Groups/a%20b", Target::Groups(Some("a b".into()))),
             ("/scim/idp/v2/.search", Target::Search(Who::All)),
             ("/scim/idp/v2/Users/.search", Target::Search(Who::Users)),
-            ("/scim/idp/v2/Schemas/urn%3Aietf", Target::Schemas(Some("urn:ietf".into()))),
+            (
+                "/scim/idp/v2/Schemas/urn%3Aietf",
+                Target::Schemas(Some("urn:ietf".into())),
+            ),
         ] {
             assert_eq!(parse(path), Ok(("idp".to_owned(), expected)), "{path}");
         }

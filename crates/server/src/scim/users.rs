@@ -19,7 +19,8 @@ type Groups = Option<Vec<(SourceGroupId, String)>>;
 /// POST: 201, or 409 when the `userName` is taken.
 pub(super) async fn create(call: &Call, inputs: Inputs) -> Result<Answer, Failure> {
     let projection = inputs.projection()?;
-    let attributes = canonicalise(call.json(&inputs.body)?, &USER_TYPE, call.limits().max_members)?.attributes;
+    let attributes =
+        canonicalise(call.json(&inputs.body)?, &USER_TYPE, call.limits().max_members)?.attributes;
     let (data, source) = (Arc::new(User::new(&attributes)), call.source.key);
     let wants_groups = projection.wants_groups();
     let (row, groups) = call
@@ -53,7 +54,10 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
             })
         })
         .await?;
-    if inputs.if_none_match.is_some_and(|tags| tags.contains(tag_number(row.version))) {
+    if inputs
+        .if_none_match
+        .is_some_and(|tags| tags.contains(tag_number(row.version)))
+    {
         return Ok(Answer::empty(
             StatusCode::NOT_MODIFIED,
             Some(render::about_user(&row, &call.source.base)),
@@ -65,7 +69,8 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
 /// PUT: the whole user anew; what is left out is cleared.
 pub(super) async fn replace(call: &Call, id: &str, inputs: Inputs) -> Result<Answer, Failure> {
     let projection = inputs.projection()?;
-    let attributes = canonicalise(call.json(&inputs.body)?, &USER_TYPE, call.limits().max_members)?.attributes;
+    let attributes =
+        canonicalise(call.json(&inputs.body)?, &USER_TYPE, call.limits().max_members)?.attributes;
     let edit = Arc::new(Edit::Whole(User::new(&attributes)));
     change(call, id, inputs, projection, edit).await
 }
@@ -130,7 +135,8 @@ async fn change(
                     Some(user) => {
                         let row = unit.update_user(&before, user.data.clone()).await?;
                         if further_emails(&render::stored(&before.resource)?) != user.further_emails {
-                            query::directory::set_further_emails(unit.tx(), id, user.further_emails.clone()).await?;
+                            query::directory::set_further_emails(unit.tx(), id, user.further_emails.clone())
+                                .await?;
                         }
                         row
                     }
@@ -156,7 +162,9 @@ fn answer(
 }
 
 async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceUserId) -> Result<UserRow, Failure> {
-    query::user::by_id(tx, source, id).await?.ok_or_else(|| not_found().into())
+    query::user::by_id(tx, source, id)
+        .await?
+        .ok_or_else(|| not_found().into())
 }
 
 async fn groups_of(tx: &mut Tx<'_>, id: SourceUserId, wanted: bool) -> Result<Groups, StorageError> {
@@ -184,7 +192,11 @@ impl User {
     fn new(attributes: &Attributes) -> Self {
         let first = user::email(attributes);
         let mut emails: Vec<String> = first.map(str::to_owned).into_iter().collect();
-        emails.extend(user::emails(attributes).filter(|email| Some(*email) != first).map(str::to_owned));
+        emails.extend(
+            user::emails(attributes)
+                .filter(|email| Some(*email) != first)
+                .map(str::to_owned),
+        );
         let data = UserData {
             user_name: user::user_name(attributes).unwrap_or_default().to_owned(),
             external_id: user::external_id(attributes).map(str::to_owned),
@@ -194,7 +206,10 @@ impl User {
             user_type: user::user_type(attributes).map(str::to_owned),
             resource: serde_json::to_string(attributes).expect("JSON can be written"),
         };
-        Self { further_emails: further_emails(attributes), data }
+        Self {
+            further_emails: further_emails(attributes),
+            data,
+        }
     }
 }
 
