@@ -60,6 +60,10 @@ impl EngineError {
     }
 
     /// There is no such thing.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "ids are small and often made on the spot"
+    )]
     pub fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound {
             what,

@@ -199,7 +199,7 @@ impl Sheet {
     }
 
     /// Lets the digest depend on a value.
-    pub(crate) fn note(&mut self, value: impl ToString) {
+    pub(crate) fn note(&mut self, value: &(impl ToString + ?Sized)) {
         let value = value.to_string();
         self.digest.update(value.len().to_le_bytes());
         self.digest.update(value.as_bytes());

@@ -201,7 +201,7 @@ async fn proposed(tx: &mut Tx<'_>) -> Result<Option<Policy>, EngineError> {
 async fn plan(tx: &mut Tx<'_>, active: &Policy, new: &Policy) -> Result<PolicyPlan, EngineError> {
     let changes = gated_changes(active, new);
     let mut sheet = Sheet::new("policy");
-    sheet.note(write(new));
+    sheet.note(&write(new));
     let (mut into_scope, mut out_of_scope) = (0, 0);
     for source in query::source::all(tx).await? {
         let Ok(name) = source.name.parse() else { continue };
@@ -240,7 +240,7 @@ async fn plan(tx: &mut Tx<'_>, active: &Policy, new: &Policy) -> Result<PolicyPl
         let count = query::policy::count_at_level(tx, &level.key).await?;
         if count > 0 {
             sheet.note(&level.key);
-            sheet.note(count);
+            sheet.note(&count);
             invalid_levels.insert(level.key.clone(), count);
         }
     }
@@ -272,7 +272,7 @@ async fn note_people(
     }
     let names: BTreeMap<PersonId, &UserRow> = users.iter().map(|user| (user.person, user)).collect();
     for (room, persons) in by_room {
-        sheet.note(room);
+        sheet.note(&room);
         let batch = suppose(tx, new, EndReason::Removed, what_if, &[room], &persons).await?;
         for pair in batch.pairs {
             let held = pair

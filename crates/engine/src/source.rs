@@ -279,7 +279,7 @@ async fn plan_retire(
     let mut sheet = Sheet::new("retire source");
     sheet.note(&source.name);
     for mapping in &mappings {
-        sheet.note(mapping);
+        sheet.note(&mapping);
     }
     let mut plan = RetirePlan {
         source: source.name.clone(),
@@ -300,8 +300,8 @@ async fn plan_retire(
         let Some(last) = page.last() else { break };
         after = Some(*last);
         for room in query::room::by_ids(tx, page).await? {
-            sheet.note(room.id);
-            sheet.note(room.state);
+            sheet.note(&room.id);
+            sheet.note(&room.state);
             let premise = Premise {
                 policy,
                 what_if: what_if.clone(),

@@ -13,7 +13,7 @@ pub(super) fn company_address(user: &UserData) -> Option<String> {
         .emails
         .first()
         .map(String::as_str)
-        .or_else(|| Some(user.user_name.as_str()));
+        .or(Some(user.user_name.as_str()));
     address
         .filter(|address| is_address(address))
         .map(str::to_lowercase)

@@ -17,7 +17,7 @@ use usher_storage::query::source::SourceRow;
 use usher_storage::{SourceKey, Tx, query};
 
 pub use change::MappingChange;
-pub use confirm::Settled;
+pub use confirm::{Complete, Settled};
 pub(crate) use plan::group_news;
 pub use plan::{GroupNews, MappingPlan, PlannedAdministrator};
 

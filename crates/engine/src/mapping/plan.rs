@@ -117,7 +117,7 @@ pub(super) async fn plan_confirm(
     let mapping = get(tx, id).await?;
     refuse_retired(&mapping)?;
     let mut sheet = Sheet::new("confirm");
-    sheet.note(mapping.id);
+    sheet.note(&mapping.id);
     note_terms(&mut sheet, &mapping);
     let premise = Premise {
         policy,
@@ -141,7 +141,7 @@ pub(super) async fn plan_retire(
     let mapping = get(tx, id).await?;
     refuse_retired(&mapping)?;
     let mut sheet = Sheet::new("retire");
-    sheet.note(mapping.id);
+    sheet.note(&mapping.id);
     if mapping.state == MappingState::Confirmed {
         let premise = Premise {
             policy,
@@ -200,7 +200,7 @@ pub(super) async fn plan_replace(
         ..old.clone()
     };
     let mut sheet = Sheet::new("replace");
-    sheet.note(old.id);
+    sheet.note(&old.id);
     note_terms(&mut sheet, &new);
     let premise = Premise {
         policy,
@@ -215,7 +215,7 @@ pub(super) async fn plan_replace(
     let mut leavers = Sheet::new("leave");
     walk_room(tx, &premise, &mut leavers).await?;
     let leaving = leavers.take();
-    sheet.note(leavers.digest());
+    sheet.note(&leavers.digest());
     let group = new.group.filter(|_| old.state == MappingState::Confirmed);
     let leaves = leaving.count(Outcome::Leaves);
     let administrator = walk(tx, &premise, group, leaves, &mut sheet).await?;
@@ -243,12 +243,12 @@ async fn only_candidate(tx: &mut Tx<'_>, group: &GroupRef) -> Result<GroupRow, E
 }
 
 fn note_terms(sheet: &mut Sheet, mapping: &MappingRow) {
-    sheet.note(mapping.room);
-    sheet.note(mapping.source.0);
-    sheet.note(mapping.group.map(|group| group.to_string()).unwrap_or_default());
+    sheet.note(&mapping.room);
+    sheet.note(&mapping.source.0);
+    sheet.note(&mapping.group.map(|group| group.to_string()).unwrap_or_default());
     sheet.note(&mapping.level);
-    sheet.note(mapping.rejoin);
-    sheet.note(mapping.rejoin_days.unwrap_or_default());
+    sheet.note(&mapping.rejoin);
+    sheet.note(&mapping.rejoin_days.unwrap_or_default());
 }
 
 /// Walks over the group, when there is one, with an eye on the administrator that an order names.
@@ -282,7 +282,7 @@ async fn finish(
     administrator: Option<PlannedAdministrator>,
 ) -> Result<MappingPlan, EngineError> {
     let room = room::get(tx, mapping.room).await?;
-    sheet.note(room.state);
+    sheet.note(&room.state);
     let news = match tell_group {
         true => {
             let reference = GroupRef {
@@ -295,9 +295,9 @@ async fn finish(
         false => None,
     };
     if let Some(news) = &news {
-        sheet.note(news.candidates);
-        sheet.note(news.pending);
-        sheet.note(news.nested_groups);
+        sheet.note(&news.candidates);
+        sheet.note(&news.pending);
+        sheet.note(&news.nested_groups);
     }
     if let Some(administrator) = &administrator {
         sheet.note(&administrator.email);

@@ -1,5 +1,20 @@
 //! The engine against a real database.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod brake;
+mod explains;
+mod grants;
+mod history;
+mod holds;
+mod jobs;
+mod levels;
+mod manual;
+mod mappings;
 mod orders;
+mod persons;
+mod policies;
 mod restores;
+mod rooms;
+mod sources;
 mod world;

@@ -11,7 +11,7 @@ pub async fn add(
     users: &[SourceUserId],
     now: Timestamp,
 ) -> Result<Vec<SourceUserId>, StorageError> {
-    ids(tx
+    ids(&tx
         .query(
             "INSERT INTO group_member (group_id, user_id, dormant, named_us)
              SELECT $1, value, 0, $3 FROM rarray($2) WHERE true
@@ -28,7 +28,7 @@ pub async fn wake(
     users: &[SourceUserId],
     now: Timestamp,
 ) -> Result<Vec<SourceUserId>, StorageError> {
-    ids(tx
+    ids(&tx
         .query(
             "UPDATE group_member SET dormant = 0, named_us = $3
              WHERE group_id = $1 AND user_id IN (SELECT value FROM rarray($2)) AND dormant = 1 RETURNING user_id",
@@ -43,7 +43,7 @@ pub async fn remove(
     group: SourceGroupId,
     users: &[SourceUserId],
 ) -> Result<Vec<SourceUserId>, StorageError> {
-    ids(tx
+    ids(&tx
         .query(
             "DELETE FROM group_member WHERE group_id = $1 AND user_id IN (SELECT value FROM rarray($2))
              RETURNING user_id",
@@ -58,7 +58,7 @@ pub async fn keep_only(
     group: SourceGroupId,
     users: &[SourceUserId],
 ) -> Result<Vec<SourceUserId>, StorageError> {
-    ids(tx
+    ids(&tx
         .query(
             "DELETE FROM group_member WHERE group_id = $1 AND user_id NOT IN (SELECT value FROM rarray($2))
              RETURNING user_id",
@@ -235,6 +235,6 @@ pub async fn people(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-fn ids(rows: Vec<Row>) -> Result<Vec<SourceUserId>, StorageError> {
+fn ids(rows: &[Row]) -> Result<Vec<SourceUserId>, StorageError> {
     rows.iter().map(|row| row.get(0)).collect()
 }
