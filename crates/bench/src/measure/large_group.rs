@@ -16,7 +16,8 @@ struct Side<'w> {
     newcomers: &'w [Uuid],
     /// CPU of the server for one request, in milliseconds, for each block.
     cpu_ms: Vec<f64>,
-    statements: u64,
+    /// Statements for one request, for each block.
+    statements: Vec<f64>,
 }
 
 /// How many users are new to one of the groups.
@@ -45,7 +46,7 @@ impl Bench {
             group,
             newcomers,
             cpu_ms: Vec::with_capacity(self.sizes.blocks),
-            statements: 0,
+            statements: Vec::with_capacity(self.sizes.blocks),
         };
         let mut sides = [side(large, to_large), side(small, to_small)];
         for block in 0..self.sizes.blocks {
@@ -67,9 +68,8 @@ impl Bench {
         }
 
         let [large, small] = sides;
-        let requests = (self.sizes.blocks * self.sizes.block) as f64;
-        let statements = |side: &Side<'_>| side.statements as f64 / requests;
-        let (per_large, per_small) = (statements(&large), statements(&small));
+        // Medians: jobs of the server's own run a statement now and then.
+        let (per_large, per_small) = (median(large.statements), median(small.statements));
         let (cpu_large, cpu_small) = (median(large.cpu_ms), median(small.cpu_ms));
         let sizes = format!(
             "group of {} against {}",
@@ -117,7 +117,8 @@ impl Bench {
             .collect();
         let before = world.statements().await?;
         let run = world.patch_groups(&patches, self.sizes.in_flight).await?;
-        side.statements += world.statements().await? - before;
+        let statements = world.statements().await? - before;
+        side.statements.push(statements as f64 / patches.len() as f64);
         side.cpu_ms.push(run.cpu_ms());
         Ok(())
     }
