@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod access;
+pub mod api;
 mod apply;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use crate::{AppState, edge, health, metrics, scim};
+use crate::{AppState, api, edge, health, metrics, scim};
 
 /// The whole application. Tests call it as they would call the running server.
 pub fn router(state: AppState) -> Router {
@@ -15,6 +15,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(unknown);
     Router::new()
         .merge(scim::router())
+        .merge(api::router(&state))
         .merge(others)
         .layer(middleware::from_fn_with_state(state.clone(), edge::edge))
         .with_state(state)

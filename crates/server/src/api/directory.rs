@@ -170,10 +170,7 @@ async fn view(tx: &mut Tx<'_>, row: GroupRow) -> Result<GroupView, StorageError>
         .collect();
     let rooms = rooms
         .into_iter()
-        .map(|(id, name)| RoomName {
-            id: id.into(),
-            name,
-        })
+        .map(|(id, name)| RoomName { id: id.into(), name })
         .collect();
     Ok(GroupView::new(row, rooms, !mappings.is_empty()))
 }

@@ -8,12 +8,12 @@ use super::ApiError;
 /// Parts of the path.
 #[derive(Debug, Clone, FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(ApiError))]
-pub struct Path<T>(pub T);
+pub(super) struct Path<T>(pub(super) T);
 
 /// Parameters of the query.
 #[derive(Debug, Clone, FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(ApiError))]
-pub struct Query<T>(pub T);
+pub(super) struct Query<T>(pub(super) T);
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {

@@ -1,16 +1,27 @@
 //! The API: `/api/v1`, described by the code that serves it.
 
+#![expect(
+    unused_qualifications,
+    reason = "the macro that describes an endpoint names the types of its parameters with a path"
+)]
+
 mod directory;
-mod events;
+pub(crate) mod events;
 mod extract;
+mod grants;
+pub(crate) mod holds;
+mod mappings;
+pub(crate) mod memberships;
 pub mod name;
+pub(crate) mod orders;
 mod page;
 mod persons;
-mod policy;
+pub(crate) mod policy;
 mod problem;
+pub(crate) mod restores;
 mod roles;
-mod rooms;
-mod sources;
+pub(crate) mod rooms;
+pub(crate) mod sources;
 mod tokens;
 pub mod view;
 pub mod words;
@@ -75,7 +86,9 @@ pub fn openapi() -> &'static str {
             .into_openapi();
         if let Some(components) = &mut document.components {
             let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-            components.security_schemes.insert("token".to_owned(), token.into());
+            components
+                .security_schemes
+                .insert("token".to_owned(), token.into());
         }
         let mut text = document
             .to_pretty_json()
@@ -88,7 +101,13 @@ pub fn openapi() -> &'static str {
 
 fn endpoints() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(orders::router())
         .merge(rooms::router())
+        .merge(mappings::router())
+        .merge(memberships::router())
+        .merge(grants::router())
+        .merge(holds::router())
+        .merge(restores::router())
         .merge(persons::router())
         .merge(sources::router())
         .merge(directory::router())
@@ -111,10 +130,7 @@ async fn complete(request: Request, next: Next) -> Response {
         .extensions()
         .get::<axum::extract::OriginalUri>()
         .map_or_else(|| request.uri().path().to_owned(), |uri| uri.path().to_owned());
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(|id| id.0.to_string());
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.to_string());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let complete = Problem {

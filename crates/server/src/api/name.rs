@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use usher_core::{MappingId, MappingState, OrderId};
+use usher_core::{GroupNaming, MappingId, MappingState, OrderId, SourceState};
 use usher_engine::EngineError;
+use usher_engine::mapping::GroupRef;
+use usher_engine::person::Who;
 use usher_storage::query::mapping::MappingRow;
 use usher_storage::query::membership::MembershipRow;
 use usher_storage::query::order::OrderRow;
@@ -86,6 +88,72 @@ pub async fn source(tx: &mut Tx<'_>, text: &str) -> Result<SourceRow, EngineErro
     query::source::by_name(tx, text)
         .await?
         .ok_or_else(|| EngineError::not_found("source", short(text)))
+}
+
+/// The source with a name, else the only one that is listened to.
+///
+/// # Errors
+/// [`EngineError::NotFound`], and [`EngineError::Invalid`] where there are several to choose from.
+pub async fn source_or_only(tx: &mut Tx<'_>, text: Option<&str>) -> Result<SourceRow, EngineError> {
+    if let Some(text) = text {
+        return source(tx, text).await;
+    }
+    let mut sources = query::source::all(tx).await?;
+    sources.retain(|source| source.state == SourceState::Active);
+    match (sources.pop(), sources.is_empty()) {
+        (Some(source), true) => Ok(source),
+        (Some(_), false) => Err(EngineError::invalid(
+            "source",
+            "there are several: name the one that is meant",
+        )),
+        (None, _) => Err(EngineError::not_found("source", "active")),
+    }
+}
+
+/// A source's name: the one given, else that of a row.
+///
+/// # Errors
+/// What the database says.
+pub async fn source_or(tx: &mut Tx<'_>, text: Option<&str>, key: SourceKey) -> Result<String, StorageError> {
+    match text {
+        Some(text) => Ok(text.to_owned()),
+        None => Ok(query::source::by_key(tx, key)
+            .await?
+            .map_or_else(String::new, |source| source.name)),
+    }
+}
+
+/// A group as a human names it, of a source that may be left out where there is only one.
+///
+/// # Errors
+/// As [`source_or_only`].
+pub async fn group(
+    tx: &mut Tx<'_>,
+    source: Option<&str>,
+    text: &str,
+    named_by: Option<GroupNaming>,
+) -> Result<GroupRef, EngineError> {
+    Ok(GroupRef {
+        source: source_or_only(tx, source).await?.key,
+        group: text.to_owned(),
+        named_by: naming(text, named_by),
+    })
+}
+
+/// What a human names a group by: a UUID is an id, anything else a name, unless they say.
+#[must_use]
+pub fn naming(text: &str, named_by: Option<GroupNaming>) -> GroupNaming {
+    named_by.unwrap_or_else(|| match text.parse::<uuid::Uuid>() {
+        Ok(_) => GroupNaming::Id,
+        Err(_) => GroupNaming::Name,
+    })
+}
+
+/// How a human names a person: by id or address.
+#[must_use]
+pub fn who(text: &str) -> Who {
+    text.parse()
+        .map_or_else(|_| Who::Email(text.trim().to_owned()), Who::Person)
 }
 
 /// The mapping with an id, else the only one of a room that is not retired.

@@ -12,27 +12,27 @@ use super::ApiError;
 /// Items on a page when the client does not say how many.
 const USUAL: u32 = 50;
 /// The most items on a page.
-pub const MOST: u32 = 500;
+pub(super) const MOST: u32 = 500;
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Paging {
+pub(super) struct Paging {
     /// The most items to answer; 50 when left out.
     #[param(minimum = 1, maximum = 500)]
-    pub limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next` of the page before.
-    pub cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Page<T> {
+pub(super) struct Page<T> {
     /// The items.
-    pub items: Vec<T>,
+    pub(super) items: Vec<T>,
     /// The cursor of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 impl Paging {
@@ -40,7 +40,7 @@ impl Paging {
     ///
     /// # Errors
     /// When the client asks for none, or for more than [`MOST`].
-    pub fn limit(&self) -> Result<u32, ApiError> {
+    pub(super) fn limit(&self) -> Result<u32, ApiError> {
         match self.limit.unwrap_or(USUAL) {
             limit @ 1..=MOST => Ok(limit),
             other => Err(ApiError::malformed(
@@ -54,7 +54,7 @@ impl Paging {
     ///
     /// # Errors
     /// When the cursor is not one that a page gave.
-    pub fn after<I: TypedId>(&self) -> Result<Option<I>, ApiError> {
+    pub(super) fn after<I: TypedId>(&self) -> Result<Option<I>, ApiError> {
         let Some(cursor) = &self.cursor else {
             return Ok(None);
         };
@@ -69,7 +69,11 @@ impl Paging {
 
 impl<T> Page<T> {
     /// A page of at most `limit` of these rows, of which there is one more than `limit` when the list goes on.
-    pub fn cut<R, I: TypedId>(mut rows: Vec<R>, limit: u32, id: impl Fn(&R) -> I) -> (Vec<R>, Option<String>) {
+    pub(super) fn cut<R, I: TypedId>(
+        mut rows: Vec<R>,
+        limit: u32,
+        id: impl Fn(&R) -> I,
+    ) -> (Vec<R>, Option<String>) {
         let limit = limit as usize;
         if rows.len() <= limit {
             return (rows, None);
@@ -82,7 +86,7 @@ impl<T> Page<T> {
     }
 
     /// A list that is whole on one page.
-    pub const fn whole(items: Vec<T>) -> Self {
+    pub(super) const fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
     }
 }
@@ -94,9 +98,7 @@ mod tests {
     use super::*;
 
     fn ids(n: u128) -> Vec<RoomId> {
-        (1..=n)
-            .map(|n| RoomId::from_uuid(Uuid::from_u128(n)))
-            .collect()
+        (1..=n).map(|n| RoomId::from_uuid(Uuid::from_u128(n))).collect()
     }
 
     #[test]

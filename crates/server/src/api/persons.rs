@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
 use serde::Deserialize;
 use usher_storage::query;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -12,6 +14,7 @@ use super::extract::{Path, Query};
 use super::page::Page;
 use super::problem::Problems;
 use super::view::{PersonDetails, PersonView, details};
+use super::write::{Write, inputs};
 use super::{ApiError, name};
 use crate::AppState;
 
@@ -19,6 +22,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(find))
         .routes(routes!(get))
+        .routes(routes!(link))
 }
 
 /// Whom to look for.
@@ -66,4 +70,33 @@ async fn get(
         })
         .await?;
     Ok(Json(view))
+}
+
+/// Who turned out to be the same.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    /// The other person, by id: their accounts and memberships become those of the one in the path.
+    other: String,
+    /// How it is known that the two are one; needed.
+    reason: Option<String>,
+}
+
+inputs!(Link);
+
+/// Links two people who are one.
+#[utoipa::path(post, path = "/persons/{person}/link", tag = "persons", request_body = Link,
+    responses((status = 200, body = PersonDetails), Problems))]
+async fn link(Path(person): Path<String>, write: Write<Link>) -> Result<Response, ApiError> {
+    write
+        .run(StatusCode::OK, move |unit, body| {
+            let person = person.clone();
+            Box::pin(async move {
+                let kept = name::person(unit.tx(), &person).await?.id;
+                let other = name::person(unit.tx(), &body.other).await?.id;
+                let row = unit.link_people(kept, other).await?;
+                Ok(details(unit.tx(), row).await?)
+            })
+        })
+        .await
 }

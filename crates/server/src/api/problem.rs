@@ -18,7 +18,7 @@ use utoipa::openapi::{RefOr, Response as Described};
 use utoipa::{IntoResponses, ToSchema};
 
 /// The media type of problem details.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Seconds after which a client may try again when the database is busy.
 const BUSY_SECONDS: u32 = 1;
@@ -162,13 +162,13 @@ impl ApiError {
                 "A valid token is needed",
             ),
             Self::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many failures"),
-            Self::Elsewhere(_) => (StatusCode::FORBIDDEN, "elsewhere", "The token is for something else"),
-            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden", "The role does not allow this"),
-            Self::Malformed { .. } => (
-                StatusCode::BAD_REQUEST,
-                "malformed",
-                "The request cannot be read",
+            Self::Elsewhere(_) => (
+                StatusCode::FORBIDDEN,
+                "elsewhere",
+                "The token is for something else",
             ),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden", "The role does not allow this"),
+            Self::Malformed { .. } => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
             Self::TooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
@@ -218,7 +218,9 @@ impl ApiError {
             }
             Self::KeyReused => Some("take a new key for each request".into()),
             Self::VersionChanged { .. } => Some("read it again, and repeat the change on that".into()),
-            Self::Timeout => Some("look whether it was done, or repeat it under the same idempotency key".into()),
+            Self::Timeout => {
+                Some("look whether it was done, or repeat it under the same idempotency key".into())
+            }
             _ => None,
         }
     }
@@ -274,26 +276,18 @@ fn sort_engine(error: &EngineError) -> (StatusCode, &str, &'static str) {
         EngineError::Storage(StorageError::Unique { .. }) => {
             (StatusCode::CONFLICT, "conflict", "It exists already")
         }
-        EngineError::Storage(StorageError::Busy) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "The database is busy",
-        ),
+        EngineError::Storage(StorageError::Busy) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "busy", "The database is busy")
+        }
         EngineError::Storage(StorageError::Closed) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "stopping",
             "The server is stopping",
         ),
-        EngineError::Storage(StorageError::Full) => (
-            StatusCode::INSUFFICIENT_STORAGE,
-            "full",
-            "The disk is full",
-        ),
-        EngineError::Storage(_) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "The server failed",
-        ),
+        EngineError::Storage(StorageError::Full) => {
+            (StatusCode::INSUFFICIENT_STORAGE, "full", "The disk is full")
+        }
+        EngineError::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
     }
 }
 
@@ -311,7 +305,10 @@ impl IntoResponse for ApiError {
         if problem.status == 500
             && let Self::Engine(error) = &self
         {
-            tracing::error!(error = error as &dyn std::error::Error, "a request of the API failed");
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "a request of the API failed"
+            );
         }
         let mut response = problem.into_response();
         let headers = response.headers_mut();
@@ -348,7 +345,7 @@ impl IntoResponse for Problem {
 
 /// The errors of every endpoint, for the API's description.
 #[derive(Debug)]
-pub struct Problems;
+pub(super) struct Problems;
 
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Described>> {

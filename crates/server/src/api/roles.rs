@@ -49,7 +49,6 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("GET", "/rooms", READ_AND_PORTAL),
     ("GET", "/rooms/{room}", READ_AND_PORTAL),
     ("GET", "/rooms/{room}/members", READ_AND_PORTAL),
-    ("GET", "/rooms/{room}/strays", READ),
     ("GET", "/rooms/{room}/parked", READ),
     ("POST", "/rooms/{room}/portal", VENDOR_AND_PORTAL),
     ("POST", "/rooms/{room}/archive", VENDOR),
@@ -57,6 +56,7 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/rooms/{room}/members", VENDOR),
     ("GET", "/rooms/{room}/persons/{person}/explanation", READ),
     ("GET", "/rooms/{room}/persons/{person}/history", READ),
+    ("GET", "/strays", READ),
     ("GET", "/mappings", READ),
     ("POST", "/mappings", BOTH_SIDES),
     ("GET", "/mappings/{mapping}", READ),
@@ -72,8 +72,16 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/memberships/{membership}/level", VENDOR),
     ("POST", "/memberships/{membership}/make-manual", VENDOR),
     ("GET", "/memberships/{membership}/grants", READ_AND_PORTAL),
-    ("PUT", "/memberships/{membership}/grants/{kind}/{reference}", PORTAL),
-    ("DELETE", "/memberships/{membership}/grants/{kind}/{reference}", PORTAL),
+    (
+        "PUT",
+        "/memberships/{membership}/grants/{kind}/{reference}",
+        PORTAL,
+    ),
+    (
+        "DELETE",
+        "/memberships/{membership}/grants/{kind}/{reference}",
+        PORTAL,
+    ),
     ("GET", "/holds", READ),
     ("GET", "/holds/{hold}", READ),
     ("POST", "/holds/{hold}/approve", BOTH_SIDES),
@@ -138,7 +146,11 @@ pub(super) async fn authorise(
 
 /// Who may; `None` for what everybody may.
 fn allowed(method: &Method, path: &str) -> Result<Option<&'static [Role]>, ApiError> {
-    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let method = if method == Method::HEAD {
+        "GET"
+    } else {
+        method.as_str()
+    };
     if path == api::DESCRIPTION_PATH && method == "GET" {
         return Ok(None);
     }
@@ -174,8 +186,14 @@ mod tests {
 
     #[test]
     fn a_method_that_is_not_listed_is_refused() {
-        assert!(matches!(allowed(&Method::DELETE, "/rooms"), Err(ApiError::Method)));
-        assert!(matches!(allowed(&Method::GET, "/nothing"), Err(ApiError::NoEndpoint)));
+        assert!(matches!(
+            allowed(&Method::DELETE, "/rooms"),
+            Err(ApiError::Method)
+        ));
+        assert!(matches!(
+            allowed(&Method::GET, "/nothing"),
+            Err(ApiError::NoEndpoint)
+        ));
         assert_eq!(allowed(&Method::HEAD, "/rooms").unwrap(), Some(READ_AND_PORTAL));
         assert_eq!(allowed(&Method::GET, "/openapi.json").unwrap(), None);
     }

@@ -5,8 +5,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
-use usher_core::{RoomId, Timestamp};
-use usher_storage::query;
+use usher_core::{MembershipId, PersonId, RoomId, Timestamp};
+use usher_engine::history::{self, StrayMember};
+use usher_storage::query::membership::MembershipRow;
+use usher_storage::{Tx, query};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,7 +16,7 @@ use utoipa_axum::routes;
 use super::extract::{Path, Query};
 use super::page::{Page, Paging};
 use super::problem::Problems;
-use super::view::{MembershipView, ParkedView, RoomView, memberships, parked};
+use super::view::{MembershipView, ParkedView, RoomView, StrayView, memberships, parked};
 use super::write::{Because, Write, inputs};
 use super::{ApiError, name};
 use crate::AppState;
@@ -24,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(members))
+        .routes(routes!(strays))
         .routes(routes!(waiting))
         .routes(routes!(portal))
         .routes(routes!(archive))
@@ -52,10 +55,7 @@ async fn list(
 /// A room, by id or name.
 #[utoipa::path(get, path = "/rooms/{room}", tag = "rooms",
     responses((status = 200, body = RoomView), Problems))]
-async fn get(
-    State(state): State<AppState>,
-    Path(room): Path<String>,
-) -> Result<Json<RoomView>, ApiError> {
+async fn get(State(state): State<AppState>, Path(room): Path<String>) -> Result<Json<RoomView>, ApiError> {
     let view = state
         .engine
         .read(move |tx| {
@@ -92,7 +92,7 @@ async fn members(
             Box::pin(async move {
                 let room = name::room(tx, &room).await?.id;
                 let rows = match at {
-                    Some(at) => query::membership::page_at(tx, room, at, after, limit + 1).await?,
+                    Some(at) => members_at(tx, room, at, after, limit + 1).await?,
                     None => query::membership::page_active(tx, room, after, limit + 1).await?,
                 };
                 let (rows, next) = Page::<MembershipView>::cut(rows, limit, |row| row.person);
@@ -102,6 +102,83 @@ async fn members(
         })
         .await?;
     Ok(Json(page))
+}
+
+/// Memberships as they were at a moment: with the level that they had then.
+async fn members_at(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    at: Timestamp,
+    after: Option<PersonId>,
+    limit: u32,
+) -> Result<Vec<MembershipRow>, ApiError> {
+    let members = history::members_at(tx, room, at, after, limit).await?;
+    Ok(members
+        .into_iter()
+        .map(|member| MembershipRow {
+            level: member.level,
+            ..member.membership
+        })
+        .collect())
+}
+
+/// Which strays.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Place {
+    /// Those of this room alone, by id or name.
+    room: Option<String>,
+}
+
+/// Memberships that no group asks for and that stay: held, last administrators, of a frozen source, or imported.
+#[utoipa::path(get, path = "/strays", tag = "memberships", params(Place, Paging),
+    responses((status = 200, body = Page<StrayView>), Problems))]
+async fn strays(
+    State(state): State<AppState>,
+    Query(place): Query<Place>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<StrayView>>, ApiError> {
+    let (limit, after) = (paging.limit()?, paging.after()?);
+    let page = state
+        .engine
+        .read(move |tx| {
+            let place = place.clone();
+            Box::pin(async move {
+                let room = match &place.room {
+                    Some(room) => Some(name::room(tx, room).await?.id),
+                    None => None,
+                };
+                let rows = strays_in(tx, room, after, limit + 1).await?;
+                let (rows, next) = Page::<StrayView>::cut(rows, limit, |row| row.membership.id);
+                let items = rows.into_iter().map(StrayView::from).collect();
+                Ok::<_, ApiError>(Page { items, next })
+            })
+        })
+        .await?;
+    Ok(Json(page))
+}
+
+/// Strays of a room, or of all, by membership. There are few of them, wherever they are.
+pub(crate) async fn strays_in(
+    tx: &mut Tx<'_>,
+    room: Option<RoomId>,
+    mut after: Option<MembershipId>,
+    limit: u32,
+) -> Result<Vec<StrayMember>, ApiError> {
+    let mut found = Vec::new();
+    loop {
+        let rows = history::strays(tx, after, limit).await?;
+        after = rows.last().map(|row| row.membership.id);
+        let is_end = (rows.len() as u64) < u64::from(limit);
+        found.extend(
+            rows.into_iter()
+                .filter(|row| room.is_none_or(|room| row.room.id == room)),
+        );
+        if is_end || found.len() as u64 >= u64::from(limit) {
+            found.truncate(limit as usize);
+            return Ok(found);
+        }
+    }
 }
 
 /// People whom a group wants in a room and who wait at its door for a human.

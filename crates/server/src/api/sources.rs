@@ -2,6 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use usher_core::SourceName;
+use usher_engine::{Engine, EngineError};
 use usher_storage::query::source::SourceRow;
 use usher_storage::{StorageError, Tx, query};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,8 +14,9 @@ use utoipa_axum::routes;
 use super::extract::Path;
 use super::page::Page;
 use super::problem::Problems;
-use super::view::SourceView;
+use super::view::{RetirePlanView, SourceView};
 use super::words::Time;
+use super::write::{Confirmation, Write, or_new_plan};
 use super::{ApiError, name};
 use crate::AppState;
 
@@ -19,6 +24,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
+        .routes(routes!(plan_retirement))
+        .routes(routes!(retire))
 }
 
 /// Every source, configured or not, by name.
@@ -50,6 +57,50 @@ async fn get(
         })
         .await?;
     Ok(Json(view))
+}
+
+/// What retiring a source would do: who leaves which rooms.
+#[utoipa::path(get, path = "/sources/{source}/retirement/plan", tag = "sources",
+    responses((status = 200, body = RetirePlanView), Problems))]
+async fn plan_retirement(
+    State(state): State<AppState>,
+    Path(source): Path<String>,
+) -> Result<Json<RetirePlanView>, ApiError> {
+    Ok(Json(planned(&state.engine, &source).await?))
+}
+
+/// What retiring a source would do.
+pub(crate) async fn planned(engine: &Engine, source: &str) -> Result<RetirePlanView, ApiError> {
+    Ok(engine.plan_retire_source(parse(source)?).await?.into())
+}
+
+/// Retires a source as the plan with this digest showed it.
+#[utoipa::path(post, path = "/sources/{source}/retirement/confirm", tag = "sources",
+    request_body = Confirmation, responses((status = 200, body = SourceView), Problems))]
+async fn retire(
+    State(state): State<AppState>,
+    Path(source): Path<String>,
+    write: Write<Confirmation>,
+) -> Result<Response, ApiError> {
+    let name = parse(&source)?;
+    let result = write
+        .run(StatusCode::OK, move |unit, body| {
+            let name = name.clone();
+            Box::pin(async move {
+                unit.retire_source(&name, &body.digest).await?;
+                let row = name::source(unit.tx(), name.as_str()).await?;
+                Ok(view(unit.tx(), row).await?)
+            })
+        })
+        .await;
+    or_new_plan(result, planned(&state.engine, &source)).await
+}
+
+/// A name that a source may have.
+pub(crate) fn parse(source: &str) -> Result<SourceName, EngineError> {
+    source
+        .parse()
+        .map_err(|_| EngineError::not_found("source", source))
 }
 
 /// Every source with its counts.

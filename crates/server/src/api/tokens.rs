@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 use usher_core::{Role, Timestamp, TokenId};
 use usher_engine::{About, EngineError, EventKind};
+use usher_storage::Tx;
 use usher_storage::query;
 use usher_storage::query::token::{NewToken, TokenRow};
-use usher_storage::Tx;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -42,18 +42,13 @@ async fn list(State(state): State<AppState>) -> Result<Json<Page<TokenView>>, Ap
         .engine
         .read(|tx| Box::pin(async move { Ok::<_, ApiError>(query::token::all(tx).await?) }))
         .await?;
-    Ok(Json(Page::whole(
-        rows.into_iter().map(TokenView::from).collect(),
-    )))
+    Ok(Json(Page::whole(rows.into_iter().map(TokenView::from).collect())))
 }
 
 /// A token.
 #[utoipa::path(get, path = "/tokens/{token}", tag = "tokens",
     responses((status = 200, body = TokenView), Problems))]
-async fn get(
-    State(state): State<AppState>,
-    Path(token): Path<String>,
-) -> Result<Json<TokenView>, ApiError> {
+async fn get(State(state): State<AppState>, Path(token): Path<String>) -> Result<Json<TokenView>, ApiError> {
     let row = state
         .engine
         .read(move |tx| {
@@ -128,7 +123,8 @@ async fn create(write: Write<NewTokenInput>) -> Result<Response, ApiError> {
                     source: source.map(|source| source.key),
                     ..About::default()
                 };
-                let data = json!({ "token": id, "source": body.source, "role": body.role, "label": token.label });
+                let data =
+                    json!({ "token": id, "source": body.source, "role": body.role, "label": token.label });
                 unit.tell(EventKind::TokenCreated, about, &data);
                 let row = find(unit.tx(), &id.to_string()).await?;
                 Ok(NewTokenView {

@@ -8,14 +8,15 @@ use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_TYPE, IF_MATCH};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use usher_engine::{Actor, Cause, Engine, Unit};
+use usher_engine::{Actor, Cause, Engine, EngineError, Unit};
 use usher_storage::query::idempotency::{self, AnswerRow};
 use utoipa::ToSchema;
 
+use super::view::{HoldDetails, PlanView, PolicyPlanView, RestorePlanView, RetirePlanView};
 use super::{ApiError, Caller};
 use crate::{AppState, RequestId};
 
@@ -33,13 +34,13 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A request that changes something: who, what, under which key.
 #[derive(Debug)]
-pub struct Write<B> {
+pub(super) struct Write<B> {
     /// Who asks.
-    pub caller: Caller,
+    pub(super) caller: Caller,
     /// The body.
-    pub body: Arc<B>,
+    pub(super) body: Arc<B>,
     /// The version that the client saw, from `If-Match`.
-    pub seen: Option<i64>,
+    pub(super) seen: Option<i64>,
     engine: Engine,
     cause: Cause,
     key: Option<String>,
@@ -47,7 +48,7 @@ pub struct Write<B> {
 }
 
 /// A body of the API. Each may carry the reason that a human gives.
-pub trait Input: DeserializeOwned + Send + Sync + 'static {
+pub(super) trait Input: DeserializeOwned + Send + Sync + 'static {
     /// The reason.
     fn reason(&self) -> Option<&str> {
         None
@@ -57,21 +58,21 @@ pub trait Input: DeserializeOwned + Send + Sync + 'static {
 /// The body of a request that needs none: nothing, or an object with a reason.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Because {
+pub(super) struct Because {
     /// Why, for the history.
     #[serde(default)]
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// The confirmation of a plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Confirmation {
+pub(super) struct Confirmation {
     /// The digest of the plan that is confirmed.
-    pub digest: String,
+    pub(super) digest: String,
     /// Why, for the history.
     #[serde(default)]
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// Makes types bodies whose field `reason` is the human's reason.
@@ -93,7 +94,7 @@ impl<B: Input> Write<B> {
     ///
     /// # Errors
     /// What `work` returned, and a key that names another request. Nothing is changed then.
-    pub async fn run<T, W>(self, status: StatusCode, work: W) -> Result<Response, ApiError>
+    pub(super) async fn run<T, W>(self, status: StatusCode, work: W) -> Result<Response, ApiError>
     where
         T: Serialize + Send,
         W: for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>, &'a B) -> BoxFuture<'a, Result<T, ApiError>>
@@ -133,13 +134,8 @@ impl<B: Input> Write<B> {
     }
 
     /// Whether the client sent an idempotency key.
-    pub const fn has_key(&self) -> bool {
+    pub(super) const fn has_key(&self) -> bool {
         self.key.is_some()
-    }
-
-    /// The engine, for reading beside the write.
-    pub const fn engine(&self) -> &Engine {
-        &self.engine
     }
 }
 
@@ -147,12 +143,56 @@ impl<B: Input> Write<B> {
 ///
 /// # Errors
 /// [`ApiError::VersionChanged`].
-pub fn still(seen: Option<i64>, actual: i64) -> Result<(), ApiError> {
+pub(super) fn still(seen: Option<i64>, actual: i64) -> Result<(), ApiError> {
     match seen {
         Some(seen) if seen != actual => Err(ApiError::VersionChanged { actual }),
         _ => Ok(()),
     }
 }
+
+/// Where the plan changed, puts the present one beside the error.
+///
+/// # Errors
+/// Those of `result`.
+pub(super) async fn or_new_plan<P: Plan>(
+    result: Result<Response, ApiError>,
+    plan: impl Future<Output = Result<P, ApiError>>,
+) -> Result<Response, ApiError> {
+    match result {
+        Err(ApiError::Engine(EngineError::PlanChanged { .. })) => {
+            let plan = plan.await?;
+            Err(ApiError::PlanChanged {
+                digest: plan.digest().to_owned(),
+                plan: serde_json::to_value(plan).expect("plans are plain structs"),
+            })
+        }
+        other => other,
+    }
+}
+
+/// A plan that is confirmed by its digest.
+pub(super) trait Plan: Serialize {
+    /// What to confirm.
+    fn digest(&self) -> &str;
+}
+
+macro_rules! plans {
+    ($($plan:ty),* $(,)?) => {$(
+        impl Plan for $plan {
+            fn digest(&self) -> &str {
+                &self.digest
+            }
+        }
+    )*};
+}
+
+plans!(
+    PlanView,
+    RestorePlanView,
+    HoldDetails,
+    PolicyPlanView,
+    RetirePlanView
+);
 
 async fn earlier(
     unit: &mut Unit<'_, '_>,
@@ -219,11 +259,7 @@ impl<B: Input> FromRequest<AppState> for Write<B> {
                 format!("it is longer than {MAX_REASON} bytes"),
             ));
         }
-        let cause = Cause {
-            actor: Actor::Token(caller.label.clone()),
-            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.to_string()),
-            reason: reason.map(str::to_owned),
-        };
+        let cause = cause(&caller, &parts.extensions, reason);
         Ok(Self {
             caller,
             body: Arc::new(body),
@@ -233,6 +269,15 @@ impl<B: Input> FromRequest<AppState> for Write<B> {
             key,
             digest: digest.finalize().into(),
         })
+    }
+}
+
+/// Who asks, by which request, and why.
+pub(super) fn cause(caller: &Caller, extensions: &Extensions, reason: Option<&str>) -> Cause {
+    Cause {
+        actor: Actor::Token(caller.label.clone()),
+        request_id: extensions.get::<RequestId>().map(|id| id.0.to_string()),
+        reason: reason.map(str::to_owned),
     }
 }
 
@@ -289,7 +334,10 @@ fn seen_version(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     }
     let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
     tag.parse().map(Some).map_err(|_| {
-        ApiError::malformed("If-Match", "use the `version` that you read, in quotes, such as \"3\"")
+        ApiError::malformed(
+            "If-Match",
+            "use the `version` that you read, in quotes, such as \"3\"",
+        )
     })
 }
 

@@ -71,11 +71,37 @@ pub async fn put(
     .get(0)
 }
 
+/// When a source last changed an account, a group or the members of a group. Looks at all of them: for people who ask,
+/// not for the way of a change.
+pub async fn last_write(tx: &mut Tx<'_>, key: SourceKey) -> Result<Option<Timestamp>, StorageError> {
+    tx.query_one(
+        "SELECT max(at) FROM (
+             SELECT max(modified_us) AS at FROM source_user WHERE source_id = $1
+             UNION ALL SELECT max(modified_us) FROM source_group WHERE source_id = $1) t",
+        &[key.into()],
+    )
+    .await?
+    .get(0)
+}
+
 /// Writes that a source is listened to, or not any more.
 pub async fn set_state(tx: &mut Tx<'_>, key: SourceKey, state: SourceState) -> Result<(), StorageError> {
     tx.execute(
         "UPDATE source SET state = $2 WHERE id = $1",
         &[key.into(), state.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes that a source is no longer listened to, and when it wrote last.
+pub async fn freeze(tx: &mut Tx<'_>, key: SourceKey) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE source SET state = 'frozen', last_write_us = (SELECT max(at) FROM (
+             SELECT max(modified_us) AS at FROM source_user WHERE source_id = $1
+             UNION ALL SELECT max(modified_us) FROM source_group WHERE source_id = $1) t)
+         WHERE id = $1",
+        &[key.into()],
     )
     .await?;
     Ok(())

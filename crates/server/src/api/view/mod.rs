@@ -6,6 +6,7 @@ mod membership;
 mod order;
 mod person;
 mod plan;
+mod policy;
 mod restore;
 mod room;
 mod source;
@@ -17,11 +18,10 @@ pub use hold::{HeldView, HoldDetails, HoldView};
 pub use membership::{MembershipView, PeriodView, RoomName, memberships};
 pub use order::{OrderDetails, OrderMailView, OrderStatusView, OrderView, order};
 pub use person::{AccountView, PersonDetails, PersonName, PersonView, details, names};
-pub use plan::{GroupNewsView, MappingView, PlanView, SettledView, TallyView, mapping, mappings};
+pub use plan::{GroupNewsView, MappingView, PlanView, SettledView, TallyView, mapping, mappings, settled};
+pub use policy::{PolicyPlanView, RetirePlanView};
 pub use restore::{RestoreDetails, RestorePlanView, RestoreView, restore_plan, restores, suggestion};
 pub use room::{ParkedView, RoomView, parked};
 pub use source::{GroupView, MemberView, SourceView, UserView};
-pub use stay::{
-    ExplanationView, FreshnessView, GrantView, StayView, StrayView, explanation, stays,
-};
+pub use stay::{ExplanationView, FreshnessView, GrantView, StayView, StrayView, explanation, stays};
 pub use token::{NewTokenView, TokenView};

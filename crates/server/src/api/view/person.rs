@@ -65,16 +65,9 @@ impl Names {
 ///
 /// # Errors
 /// What the database says.
-pub async fn names(
-    tx: &mut Tx<'_>,
-    ids: impl IntoIterator<Item = PersonId>,
-) -> Result<Names, StorageError> {
+pub async fn names(tx: &mut Tx<'_>, ids: impl IntoIterator<Item = PersonId>) -> Result<Names, StorageError> {
     let rows = query::person::by_ids(tx, ids).await?;
-    Ok(Names(
-        rows.into_iter()
-            .map(|row| (row.id, row.into()))
-            .collect(),
-    ))
+    Ok(Names(rows.into_iter().map(|row| (row.id, row.into())).collect()))
 }
 
 /// A human.

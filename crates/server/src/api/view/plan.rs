@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use usher_core::{GroupNaming, MappingState, Rejoin};
-use usher_engine::mapping::{GroupNews, MappingPlan};
+use usher_engine::mapping::{Complete, GroupNews, MappingPlan, Settled};
 use usher_engine::plan::{PlannedPerson, Tallies};
 use usher_storage::query::mapping::MappingRow;
 use usher_storage::{StorageError, Tx, query};
@@ -109,6 +109,17 @@ pub struct SettledView {
     pub mapping: MappingView,
     /// Whether everybody is decided about already. If not, it goes on in the background.
     pub complete: bool,
+}
+
+/// A mapping after a plan was confirmed, with its names.
+///
+/// # Errors
+/// What the database says.
+pub async fn settled(tx: &mut Tx<'_>, settled: Settled) -> Result<SettledView, StorageError> {
+    Ok(SettledView {
+        mapping: mapping(tx, settled.mapping).await?,
+        complete: settled.complete == Complete::Now,
+    })
 }
 
 /// What would happen, and the digest with which exactly this is confirmed.
