@@ -18,6 +18,9 @@ use crate::{EngineError, EventKind};
 /// How often somebody is told that a bootstrap membership should have ended.
 const ALERT_EVERY: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a job rests after it failed.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
 /// Rows of one kind of due work that one unit takes.
 const AT_ONCE: u32 = 100;
 
@@ -80,6 +83,8 @@ struct Stored {
 pub struct Work {
     /// How many units of work were done.
     pub units: u32,
+    /// How many failed. Each is logged; they are tried again later and hold up nothing else.
+    pub failed: u32,
     /// Whether more is due already.
     pub more: bool,
 }
@@ -100,21 +105,41 @@ impl Engine {
     /// time, from several processes at once, and again after a crash.
     ///
     /// # Errors
-    /// What the first unit that failed answered; the units before it are done.
+    /// When it cannot be found out what is due.
     pub async fn run_due(&self, limit: u32) -> Result<Work, EngineError> {
         let mut work = Work::default();
-        while work.units < limit {
-            let due = self.find_due(limit - work.units).await?;
+        let mut failed: Vec<Due> = Vec::new();
+        while work.units + work.failed < limit {
+            let mut due = self.find_due(limit).await?;
+            due.retain(|item| !failed.contains(item));
+            due.truncate(usize::try_from(limit - work.units - work.failed).unwrap_or(usize::MAX));
             if due.is_empty() {
                 return Ok(work);
             }
             for item in due {
-                self.run_one(item).await?;
-                work.units += 1;
+                match self.run_one(item).await {
+                    Ok(()) => work.units += 1,
+                    Err(error) => {
+                        tracing::error!(due = ?item, %error, "work that is due failed; it is tried again later");
+                        failed.push(item);
+                        work.failed += 1;
+                        self.postpone(item).await?;
+                    }
+                }
             }
         }
-        work.more = !self.find_due(1).await?.is_empty();
+        let due = self.find_due(limit).await?;
+        work.more = due.iter().any(|item| !failed.contains(item));
         Ok(work)
+    }
+
+    /// Lets a job that failed rest for a while.
+    async fn postpone(&self, item: Due) -> Result<(), EngineError> {
+        let Due::Job(id) = item else { return Ok(()) };
+        let due = self.now().plus(RETRY_AFTER);
+        self.storage()
+            .write(move |tx| Box::pin(async move { Ok(query::job::postpone(tx, id, due).await?) }))
+            .await
     }
 
     async fn find_due(&self, limit: u32) -> Result<Vec<Due>, EngineError> {

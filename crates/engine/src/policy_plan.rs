@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
-use usher_core::{EndReason, PersonId, RoomId, Scope, SourceState, SourceUserId};
+use usher_core::{EndReason, MappingId, MappingState, PersonId, RoomId, Scope, SourceState, SourceUserId};
+use usher_storage::query::mapping::MappingRow;
 use usher_storage::query::user::UserRow;
 use usher_storage::{SourceKey, StorageError, Tx, query};
 
@@ -52,6 +53,8 @@ pub struct PolicyPlan {
     pub people: Tallies,
     /// Active memberships at levels that would no longer exist, by level. They stay, and are shown as invalid.
     pub invalid_levels: BTreeMap<String, i64>,
+    /// Mappings whose starting level would no longer exist. They get the lowest that sources may give.
+    pub mappings_lowered: Vec<MappingId>,
     /// What to confirm.
     pub digest: String,
 }
@@ -138,6 +141,12 @@ impl Unit<'_, '_> {
             for room in query::policy::flag_level(self.tx, &level, administrator).await? {
                 self.check_administrators(room).await?;
             }
+        }
+        for mapping in mappings_without_level(self.tx, &new).await? {
+            let level = new.levels.starting().key.clone();
+            let lowered = MappingRow { level, ..mapping };
+            query::mapping::update(self.tx, &lowered).await?;
+            self.tell_mapping(EventKind::MappingChanged, &lowered);
         }
         for source in query::source::all(self.tx).await? {
             if source.state == SourceState::Retired {
@@ -244,14 +253,38 @@ async fn plan(tx: &mut Tx<'_>, active: &Policy, new: &Policy) -> Result<PolicyPl
             invalid_levels.insert(level.key.clone(), count);
         }
     }
+    let mappings_lowered: Vec<MappingId> = mappings_without_level(tx, new)
+        .await?
+        .iter()
+        .map(|mapping| mapping.id)
+        .collect();
+    for mapping in &mappings_lowered {
+        sheet.note(mapping);
+    }
     Ok(PolicyPlan {
         changes,
         into_scope,
         out_of_scope,
         people: sheet.take(),
         invalid_levels,
+        mappings_lowered,
         digest: sheet.digest(),
     })
+}
+
+/// Mappings that start people at a level which rules do not have, or do not let sources give.
+async fn mappings_without_level(tx: &mut Tx<'_>, rules: &Policy) -> Result<Vec<MappingRow>, EngineError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = query::mapping::page(tx, after, batch()).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.id);
+        found.extend(page.into_iter().filter(|mapping| {
+            mapping.state != MappingState::Retired
+                && rules.levels.get(&mapping.level).is_none_or(|level| level.by_hand)
+        }));
+    }
 }
 
 /// Decides about people whose accounts change their scope, in each of their rooms.

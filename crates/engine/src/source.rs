@@ -135,7 +135,7 @@ impl Unit<'_, '_> {
         let names: BTreeSet<&str> = configured.iter().map(|source| source.name.as_str()).collect();
         for row in query::source::all(self.tx).await? {
             if row.state == SourceState::Active && !names.contains(row.name.as_str()) {
-                query::source::set_state(self.tx, row.key, SourceState::Frozen).await?;
+                query::source::freeze(self.tx, row.key).await?;
                 let next = "put it back into the configuration, or retire it";
                 self.tell_source(
                     EventKind::SourceFrozen,

@@ -95,11 +95,11 @@ impl Unit<'_, '_> {
     }
 
     /// Retires a mapping as the plan with this digest showed it: what it alone backed ends, not braked. A
-    /// last administrator stays and is marked. Retiring again changes nothing.
+    /// last administrator stays and is marked. Retiring again changes nothing. In an archived room nobody moves
+    /// before it is reopened.
     ///
     /// # Errors
-    /// [`EngineError::PlanChanged`]; [`EngineError::Refused`] (`room_archived`) for a mapping in force: decisions
-    /// are frozen there.
+    /// [`EngineError::NotFound`], [`EngineError::PlanChanged`].
     pub async fn retire_mapping(&mut self, id: MappingId, digest: &str) -> Result<Settled, EngineError> {
         let mapping = get(self.tx, id).await?;
         if mapping.state == MappingState::Retired {

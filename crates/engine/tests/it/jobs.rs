@@ -104,3 +104,26 @@ async fn a_live_room_counts_arrivals_no_longer_once_nobody_waits() {
         .await;
     assert!(jobs.is_empty());
 }
+
+#[tokio::test]
+async fn a_job_that_fails_holds_up_nothing_else_and_is_tried_again() {
+    let world = World::with(rules()).await;
+    let (order, _) = world.ready_order(fields("Board")).await;
+    world.wait(15 * DAY);
+    world
+        .hand(|unit| {
+            let now = unit.now();
+            Box::pin(async move {
+                let state = "{\"task\":\"of another version\"}".to_owned();
+                Ok(query::job::put(unit.tx(), "settle_group", "x", state, now).await?)
+            })
+        })
+        .await
+        .unwrap();
+    let work = world.engine.run_due(10).await.unwrap();
+    assert_eq!((work.units, work.failed, work.more), (1, 1, false));
+    assert!(world.status(order).await.bootstrap_overdue);
+    assert_eq!(world.engine.run_due(10).await.unwrap().failed, 0, "it rests");
+    world.wait(60);
+    assert_eq!(world.engine.run_due(10).await.unwrap().failed, 1);
+}

@@ -11,7 +11,7 @@ use usher_storage::query::mapping::MappingRow;
 use crate::world::{Account, World, by_hand, named, refused, user_data};
 
 impl World {
-    pub(crate) fn group_ref(&self, group: impl ToString, named_by: GroupNaming) -> GroupRef {
+    pub(crate) fn group_ref(&self, group: &(impl ToString + ?Sized), named_by: GroupNaming) -> GroupRef {
         GroupRef {
             source: self.source,
             group: group.to_string(),
@@ -153,7 +153,7 @@ async fn a_plan_shows_who_joins_and_who_is_parked_and_why() {
     world.members(group, MembersChange::Add(strangers)).await;
 
     let mapping = world
-        .propose(room, world.group_ref(group, GroupNaming::Id))
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
         .await
         .unwrap();
     assert_eq!(
@@ -189,7 +189,7 @@ async fn a_plan_that_the_directory_overtook_is_not_confirmed() {
     let (anna, bob) = (world.user("anna").await, world.user("bob").await);
     let group = world.group("Board", &[anna]).await;
     let mapping = world
-        .propose(room, world.group_ref(group, GroupNaming::Id))
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
         .await
         .unwrap();
     let shown = world.show(mapping.id).await;
@@ -216,7 +216,7 @@ async fn a_change_that_changes_nothing_for_the_plan_leaves_its_digest() {
     let anna = world.user("anna").await;
     let group = world.group("Board", &[anna]).await;
     let mapping = world
-        .propose(room, world.group_ref(group, GroupNaming::Id))
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
         .await
         .unwrap();
     let shown = world.show(mapping.id).await;
@@ -235,12 +235,12 @@ async fn one_group_leads_to_one_room_unless_said_otherwise() {
     let anna = world.user("anna").await;
     let group = world.group("Board", &[anna]).await;
     let other = world.group("Other", &[anna]).await;
-    let by_id = world.group_ref(group, GroupNaming::Id);
+    let by_id = world.group_ref(&group, GroupNaming::Id);
     let first = world.propose(board, by_id.clone()).await.unwrap();
     assert_eq!(refused(world.propose(audit, by_id.clone()).await), "group_mapped");
     let by_name = world.group_ref("board", GroupNaming::Name);
     assert_eq!(refused(world.propose(audit, by_name).await), "group_mapped");
-    let second = world.group_ref(other, GroupNaming::Id);
+    let second = world.group_ref(&other, GroupNaming::Id);
     assert_eq!(refused(world.propose(board, second.clone()).await), "room_mapped");
 
     // Two groups for one room: the lowest starting level wins, and leaving one group ends nothing.
@@ -364,7 +364,7 @@ async fn who_is_desired_before_and_after_a_replacement_keeps_the_membership() {
     let old = world.group("Old", &[stays, leaves]).await;
     let new = world.group("New", &[stays, comes]).await;
     let mapping = world
-        .propose(room, world.group_ref(old, GroupNaming::Id))
+        .propose(room, world.group_ref(&old, GroupNaming::Id))
         .await
         .unwrap();
     let plan = world.show(mapping.id).await;
@@ -372,7 +372,7 @@ async fn who_is_desired_before_and_after_a_replacement_keeps_the_membership() {
     let before = world.member(room, stays.person).await.unwrap();
     let left = world.member(room, leaves.person).await.unwrap();
 
-    let to = world.group_ref(new, GroupNaming::Id);
+    let to = world.group_ref(&new, GroupNaming::Id);
     let plan = world
         .engine
         .plan_replace_mapping(mapping.id, to.clone(), Terms::default())
@@ -414,7 +414,7 @@ async fn retiring_ends_exactly_what_the_plan_showed_and_no_brake_stops_it() {
     }
     let group = world.group("Board", &people).await;
     let mapping = world
-        .propose(room, world.group_ref(group, GroupNaming::Id))
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
         .await
         .unwrap();
     let plan = world.show(mapping.id).await;
@@ -439,7 +439,9 @@ async fn retiring_ends_exactly_what_the_plan_showed_and_no_brake_stops_it() {
     assert_eq!(world.events(EventKind::HoldOpened).await.len(), 0);
     let again = world.retire(mapping.id, "whatever").await.unwrap();
     assert_eq!(again.mapping.state, MappingState::Retired);
-    let fresh = world.propose(room, world.group_ref(group, GroupNaming::Id)).await;
+    let fresh = world
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
+        .await;
     assert!(fresh.is_ok(), "the group is free again");
 }
 
@@ -450,7 +452,7 @@ async fn the_terms_of_a_mapping_hold_for_those_who_come_later() {
     let (anna, bob) = (world.user("anna").await, world.user("bob").await);
     let group = world.group("Board", &[anna]).await;
     let mapping = world
-        .propose(room, world.group_ref(group, GroupNaming::Id))
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
         .await
         .unwrap();
     let plan = world.show(mapping.id).await;
@@ -518,7 +520,7 @@ async fn a_large_group_comes_in_steps_that_survive_a_crash() {
         .unwrap();
     let group = world.group("Board", &people).await;
     let mapping = world
-        .propose(room, world.group_ref(group, GroupNaming::Id))
+        .propose(room, world.group_ref(&group, GroupNaming::Id))
         .await
         .unwrap();
     let plan = world.show(mapping.id).await;

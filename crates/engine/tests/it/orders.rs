@@ -411,9 +411,10 @@ async fn duplicate_rooms_and_groups_are_refused_at_every_step() {
 #[tokio::test]
 async fn fields_are_checked_one_by_one() {
     let world = World::with(rules()).await;
-    let wrong: [(&str, fn(&mut OrderFields)); 9] = [
+    type Edit = fn(&mut OrderFields);
+    let wrong: [(&str, Edit); 9] = [
         ("administrator", |f| {
-            f.administrator = "anna@private.example".into()
+            f.administrator = "anna@private.example".into();
         }),
         ("administrator", |f| f.administrator = "anna".into()),
         ("customer", |f| f.customer = " ".into()),

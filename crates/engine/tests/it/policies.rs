@@ -5,7 +5,7 @@ use usher_engine::plan::Outcome;
 use usher_engine::policy_plan::Adopted;
 use usher_engine::{EngineError, EventKind, Policy, SourcePolicy, UserData};
 
-use crate::world::{World, policy, refused, user_data};
+use crate::world::{Terms, World, policy, refused, user_data};
 
 impl World {
     async fn adopt(&self, policy: &Policy) -> Adopted {
@@ -175,4 +175,35 @@ async fn a_level_that_goes_is_counted_and_its_administrators_are_none_any_more()
         ("user_management", false)
     );
     assert!(world.room_row(room).await.no_administrator_since.is_some());
+}
+
+#[tokio::test]
+async fn a_mapping_does_not_start_people_at_a_level_that_is_gone() {
+    let world = World::new().await;
+    let room = world.room("Board").await;
+    let group = world.group("Board", &[]).await;
+    let terms = Terms {
+        level: "user",
+        ..Terms::default()
+    };
+    let mapping = world.map_with(group, room, terms).await;
+    let levels = Levels::default()
+        .iter()
+        .filter(|level| level.key != "user")
+        .cloned()
+        .collect();
+    let new = Policy {
+        levels: Levels::new(levels).unwrap(),
+        ..policy()
+    };
+    world.adopt(&new).await;
+    let plan = world.engine.plan_policy().await.unwrap().unwrap();
+    assert_eq!(plan.mappings_lowered, [mapping]);
+    world.confirm_rules(&plan.digest).await.unwrap();
+    let anna = world.user("anna").await;
+    world.add(group, &[anna]).await;
+    assert_eq!(
+        world.member(room, anna.person).await.unwrap().level,
+        "restricted_user"
+    );
 }

@@ -80,6 +80,16 @@ pub async fn advance(tx: &mut Tx<'_>, id: i64, state: String, done: i64) -> Resu
     Ok(())
 }
 
+/// Lets a job go on later.
+pub async fn postpone(tx: &mut Tx<'_>, id: i64, due: Timestamp) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE job SET due_us = $2 WHERE id = $1",
+        &[id.into(), due.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Forgets a job that is done.
 pub async fn remove(tx: &mut Tx<'_>, id: i64) -> Result<(), StorageError> {
     tx.execute("DELETE FROM job WHERE id = $1", &[id.into()]).await?;

@@ -147,17 +147,22 @@ pub async fn rebind(
     tx: &mut Tx<'_>,
     memberships: &[(MembershipId, SourceKey, SourceUserId, MappingId)],
 ) -> Result<(), StorageError> {
-    for (membership, source, user, mapping) in memberships {
-        tx.execute(
-            "UPDATE membership SET source_id = $2, user_id = $3, mapping_id = $4, version = version + 1 WHERE id = $1",
-            &[
+    let rows: Vec<[Value; 4]> = memberships
+        .iter()
+        .map(|(membership, source, user, mapping)| {
+            [
                 (*membership).into(),
                 (*source).into(),
                 (*user).into(),
                 (*mapping).into(),
-            ],
-        )
-        .await?;
-    }
+            ]
+        })
+        .collect();
+    tx.execute_many(
+        "UPDATE membership SET source_id = v.column2, user_id = v.column3, mapping_id = v.column4, version = version + 1
+         FROM (VALUES ($1, $2, $3, $4)) v WHERE membership.id = v.column1",
+        &rows,
+    )
+    .await?;
     Ok(())
 }

@@ -58,11 +58,15 @@ pub async fn propose(tx: &mut Tx<'_>, rules: Option<String>) -> Result<(), Stora
 
 /// Writes the scope of accounts as new rules see them.
 pub async fn set_scopes(tx: &mut Tx<'_>, scopes: &[(SourceUserId, Scope)]) -> Result<(), StorageError> {
-    for (user, scope) in scopes {
-        let params: [Value; 2] = [(*user).into(), (*scope).into()];
-        tx.execute("UPDATE source_user SET scope = $2 WHERE id = $1", &params)
-            .await?;
-    }
+    let rows: Vec<[Value; 2]> = scopes
+        .iter()
+        .map(|(user, scope)| [(*user).into(), (*scope).into()])
+        .collect();
+    tx.execute_many(
+        "UPDATE source_user SET scope = v.column2 FROM (VALUES ($1, $2)) v WHERE source_user.id = v.column1",
+        &rows,
+    )
+    .await?;
     Ok(())
 }
 
