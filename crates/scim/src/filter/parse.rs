@@ -40,7 +40,13 @@ pub(super) fn filter(text: &str, limits: &FilterLimits) -> Result<Filter, ScimEr
             Err(Fault::at(&input, "'and', 'or' or the end of the filter"))
         }
     });
-    parsed.map_err(|fault| fault.into_error("filter"))
+    parsed.map_err(|fault| {
+        let fault = Fault {
+            kind: ScimType::InvalidFilter,
+            ..fault
+        };
+        fault.into_error("filter")
+    })
 }
 
 /// Parses `attribute[filter]` with an optional `.sub`, the form that only PATCH paths have.
