@@ -43,20 +43,27 @@ pub struct Part {
     pub limit: usize,
 }
 
-/// Whether [`users`] or [`groups`] finds exactly what the lookup says. If not, it finds more, and the caller evaluates
-/// the whole filter on each resource.
+/// Whether [`users`] finds exactly what the lookup says. If not, it finds more, and the caller evaluates the whole filter
+/// on each user.
 #[must_use]
-pub fn is_exact(lookup: &Lookup) -> bool {
+pub fn is_exact_for_users(lookup: &Lookup) -> bool {
+    is_exact(&USERS, lookup)
+}
+
+/// The same for [`groups`].
+#[must_use]
+pub fn is_exact_for_groups(lookup: &Lookup) -> bool {
+    is_exact(&GROUPS, lookup)
+}
+
+fn is_exact(table: &Table, lookup: &Lookup) -> bool {
     match lookup {
         Lookup::Nothing | Lookup::All => true,
+        // The stored address may stand for a user name that is one.
         Lookup::Indexed(term) => {
-            // The stored address may stand for a user name that is one; managers have no column.
-            !matches!(
-                term.attribute,
-                IndexedAttribute::EmailValue | IndexedAttribute::ManagerValue
-            )
+            term.attribute != IndexedAttribute::EmailValue && (table.term)(term.attribute).is_some()
         }
-        Lookup::And(parts) | Lookup::Or(parts) => parts.iter().all(is_exact),
+        Lookup::And(parts) | Lookup::Or(parts) => parts.iter().all(|part| is_exact(table, part)),
     }
 }
 
@@ -143,7 +150,9 @@ pub async fn groups_of_users(
             &[crate::uuids(users)],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .collect()
 }
 
 /// Writes down the further addresses of a user, beside the one in its own row, so that filters find it by them.
@@ -516,7 +525,9 @@ mod tests {
         let name = text(IndexedAttribute::UserName, "a");
         let both = Lookup::And(vec![manager.clone(), name.clone()]);
         let either = Lookup::Or(vec![name.clone(), manager]);
-        assert!(!is_exact(&both) && !is_exact(&either) && is_exact(&name));
+        assert!(!is_exact(&USERS, &both) && !is_exact(&USERS, &either) && is_exact(&USERS, &name));
+        let shown = text(IndexedAttribute::DisplayName, "a");
+        assert!(!is_exact_for_users(&shown) && is_exact_for_groups(&shown));
         assert!(sql(&USERS, &both).unwrap().0.contains("u.user_key = $2"));
         let (all, params) = sql(&USERS, &either).unwrap();
         assert_eq!(
