@@ -181,7 +181,11 @@ impl TypePart {
             });
         };
         let plan = filter.lookup(resource_type)?;
-        let exact = plan.residual.is_none() && directory::is_exact(&plan.lookup);
+        let exact = plan.residual.is_none()
+            && match kind {
+                Kind::Users => directory::is_exact_for_users(&plan.lookup),
+                Kind::Groups => directory::is_exact_for_groups(&plan.lookup),
+            };
         Ok(Self {
             kind,
             resource_type,

@@ -143,13 +143,21 @@ impl<'a> Shape<'a> {
 
     fn write(&self, member: &MemberRef, base: &str, bytes: &mut Vec<u8>) {
         let mut element = member.to_json(base);
-        if let Self::Projected(projection) = self {
-            let mut resource = Attributes::new();
-            resource.insert("members".into(), Value::Array(vec![element]));
-            projection.apply(&mut resource, &GROUP_TYPE);
-            match resource.get_mut("members").and_then(|members| members.get_mut(0)) {
-                Some(part) => element = part.take(),
-                None => return,
+        match self {
+            // Names are returned on request: what a client did not write must not look like what it wrote.
+            Self::Whole => {
+                if let Some(parts) = element.as_object_mut() {
+                    parts.remove("display");
+                }
+            }
+            Self::Projected(projection) => {
+                let mut resource = Attributes::new();
+                resource.insert("members".into(), Value::Array(vec![element]));
+                projection.apply(&mut resource, &GROUP_TYPE);
+                match resource.get_mut("members").and_then(|members| members.get_mut(0)) {
+                    Some(part) => element = part.take(),
+                    None => return,
+                }
             }
         }
         if !bytes.is_empty() {

@@ -1,0 +1,14 @@
+//! The real router on a fresh database, called as the server calls it.
+
+mod access;
+mod bad_input;
+mod bulk;
+mod concurrency;
+mod entra;
+mod groups;
+mod lists;
+mod okta;
+mod protocol;
+mod service;
+mod tolerance;
+mod world;
