@@ -287,11 +287,16 @@ impl Unit<'_, '_> {
         };
         let more = people.len() > BATCH;
         people.truncate(BATCH);
+        let last = people.last().copied();
+        let count = people.len();
+        if waiting {
+            people = self.moved_waiting(room, removal, people).await?;
+        }
         for person in &people {
             self.touch(room, *person);
         }
         self.settle_as(removal).await?;
-        if removal.reason != EndReason::Removed {
+        if !waiting && removal.reason != EndReason::Removed {
             self.rebind_kept(room, &people).await?;
         }
         let task = |after, waiting| Task::SettleRoom {
@@ -301,12 +306,12 @@ impl Unit<'_, '_> {
             after,
             waiting,
         };
-        let next = match people.last() {
-            Some(last) if more => Some(task(Some(*last), waiting)),
+        let next = match last {
+            Some(last) if more => Some(task(Some(last), waiting)),
             _ if !waiting => Some(task(None, true)),
             _ => None,
         };
-        Ok((people.len(), next))
+        Ok((count, next))
     }
 
     async fn lift_arrival_limit(&mut self, room: RoomId) -> Result<(), EngineError> {

@@ -454,10 +454,11 @@ async fn leaving_others(
         return Ok(BTreeSet::new());
     }
     let others: Vec<PersonId> = others.into_iter().collect();
+    let kept = kept_administrators(tx, premise).await?;
     Ok(facts(tx, premise, &others)
         .await?
         .iter()
-        .filter(|pair| matches!(decide(&pair.facts), Decision::End(_)))
+        .filter(|pair| !kept.contains(&pair.person) && matches!(decide(&pair.facts), Decision::End(_)))
         .map(|pair| pair.person)
         .collect())
 }

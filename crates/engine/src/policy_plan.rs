@@ -146,7 +146,7 @@ impl Unit<'_, '_> {
             let level = new.levels.starting().key.clone();
             let lowered = MappingRow { level, ..mapping };
             query::mapping::update(self.tx, &lowered).await?;
-            self.tell_mapping(EventKind::MappingChanged, &lowered);
+            self.tell_mapping(EventKind::MappingChanged, &lowered, &json!({}));
         }
         for source in query::source::all(self.tx).await? {
             if source.state == SourceState::Retired {

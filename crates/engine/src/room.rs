@@ -12,7 +12,8 @@ use crate::engine::Engine;
 use crate::job::Task;
 use crate::order;
 use crate::settle::BATCH;
-use crate::unit::{About, Unit};
+use crate::settle::facts::{Suppose, desired};
+use crate::unit::{About, Removal, Unit};
 use crate::{EngineError, EventKind};
 
 /// The most characters in a room's name.
@@ -210,8 +211,7 @@ impl Unit<'_, '_> {
         query::room::update(self.tx, &row).await?;
         row.version += 1;
         self.tell_room(EventKind::RoomReopened, &row);
-        self.settle_room_people(room, crate::unit::Removal::default())
-            .await?;
+        self.settle_room_people(room, Removal::default()).await?;
         for mapping in query::mapping::of_room(self.tx, room).await? {
             if let (MappingState::Confirmed, Some(group)) = (mapping.state, mapping.group) {
                 self.settle_group_people(room, group).await?;
@@ -247,7 +247,7 @@ impl Unit<'_, '_> {
     pub(crate) async fn settle_room_people(
         &mut self,
         room: RoomId,
-        removal: crate::unit::Removal,
+        removal: Removal,
     ) -> Result<bool, EngineError> {
         let people = self.room_people(room, None).await?;
         let waiting = self.waiting_people(room, None).await?;
@@ -262,11 +262,29 @@ impl Unit<'_, '_> {
             self.put_job(task).await?;
             return Ok(false);
         }
+        let waiting = self.moved_waiting(room, removal, waiting).await?;
         for person in people.into_iter().chain(waiting) {
             self.touch(room, person);
         }
         self.settle_as(removal).await?;
         Ok(true)
+    }
+
+    /// Who of those that wait at a door is to be decided about: all of them, but when a plan was confirmed
+    /// only those whom nothing leads here any more. The others would take places that the plan gave away.
+    pub(crate) async fn moved_waiting(
+        &mut self,
+        room: RoomId,
+        removal: Removal,
+        mut waiting: Vec<PersonId>,
+    ) -> Result<Vec<PersonId>, EngineError> {
+        if removal.braked {
+            return Ok(waiting);
+        }
+        let policy = std::sync::Arc::clone(&self.policy);
+        let wanted = desired(self.tx, &policy, &Suppose::default(), &[room], &waiting).await?;
+        waiting.retain(|person| !wanted.contains_key(&(room, *person)));
+        Ok(waiting)
     }
 
     /// Up to one more than a batch of a group's people.

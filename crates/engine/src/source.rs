@@ -222,7 +222,8 @@ impl Unit<'_, '_> {
             rooms.extend(page);
         }
         for mapping in query::mapping::of_source(self.tx, source.key).await? {
-            self.put_retired(mapping, EventKind::MappingRetired).await?;
+            let retired = self.put_retired(mapping).await?;
+            self.tell_mapping(EventKind::MappingRetired, &retired, &json!({}));
         }
         for room in rooms {
             self.settle_leavers(room, EndReason::SourceRetired).await?;

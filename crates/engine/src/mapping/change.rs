@@ -1,5 +1,6 @@
 //! Changing a mapping that is there: its terms, and the group it is bound to.
 
+use serde_json::json;
 use usher_core::{MappingId, MappingState, Rejoin, SourceGroupId};
 use usher_storage::query;
 use usher_storage::query::mapping::MappingRow;
@@ -51,7 +52,7 @@ impl Unit<'_, '_> {
             return Ok(before);
         }
         query::mapping::update(self.tx, &after).await?;
-        self.tell_mapping(EventKind::MappingChanged, &after);
+        self.tell_mapping(EventKind::MappingChanged, &after, &json!({}));
         Ok(MappingRow {
             version: after.version + 1,
             ..after
@@ -103,7 +104,7 @@ impl Unit<'_, '_> {
             ..mapping
         };
         query::mapping::update(self.tx, &bound).await?;
-        self.tell_mapping(EventKind::MappingBound, &bound);
+        self.tell_mapping(EventKind::MappingBound, &bound, &json!({}));
         if bound.state == MappingState::Confirmed {
             self.settle_group_people(bound.room, group.id).await?;
         }
@@ -135,7 +136,7 @@ impl Unit<'_, '_> {
             ..mapping
         };
         query::mapping::update(self.tx, &free).await?;
-        self.tell_mapping(EventKind::MappingUnbound, &free);
+        self.tell_mapping(EventKind::MappingUnbound, &free, &json!({}));
         Ok(MappingRow {
             version: free.version + 1,
             ..free

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::json;
 use usher_core::{EndReason, MappingId, MappingState, MembershipKind, OrderState, PersonId, RoomId};
 use usher_storage::query;
 use usher_storage::query::mapping::MappingRow;
@@ -80,7 +81,7 @@ impl Unit<'_, '_> {
             ..mapping
         };
         query::mapping::update(self.tx, &confirmed).await?;
-        self.tell_mapping(EventKind::MappingConfirmed, &confirmed);
+        self.tell_mapping(EventKind::MappingConfirmed, &confirmed, &json!({}));
         if let Some(order) = order.filter(|order| order.state == OrderState::RoomReady) {
             self.move_order(order, OrderState::MappingConfirmed, None).await?;
         }
@@ -112,7 +113,8 @@ impl Unit<'_, '_> {
         let plan = plan_retire(self.tx, &policy, id).await?;
         check_digest(digest, &plan.digest)?;
         let was = mapping.state;
-        let retired = self.put_retired(mapping, EventKind::MappingRetired).await?;
+        let retired = self.put_retired(mapping).await?;
+        self.tell_mapping(EventKind::MappingRetired, &retired, &json!({}));
         let complete = match was {
             MappingState::Confirmed => {
                 self.settle_leavers(retired.room, EndReason::MappingRetired)
@@ -157,9 +159,10 @@ impl Unit<'_, '_> {
             ..planned
         };
         query::mapping::insert(self.tx, &new).await?;
-        self.tell_mapping(EventKind::MappingCreated, &new);
+        self.tell_mapping(EventKind::MappingCreated, &new, &json!({}));
         let was = old.state;
-        self.put_retired(old, EventKind::MappingReplaced).await?;
+        let retired = self.put_retired(old).await?;
+        self.tell_mapping(EventKind::MappingReplaced, &retired, &json!({ "by": new.id }));
         if let Some(mut order) = query::order::of_room(self.tx, new.room).await?
             && order.mapping == Some(id)
         {
@@ -171,7 +174,7 @@ impl Unit<'_, '_> {
         }
         let mut complete = true;
         if was == MappingState::Confirmed {
-            self.tell_mapping(EventKind::MappingConfirmed, &new);
+            self.tell_mapping(EventKind::MappingConfirmed, &new, &json!({}));
             complete = self.settle_leavers(new.room, EndReason::MappingRetired).await?;
             if let Some(group) = new.group {
                 complete &= self.settle_group_people(new.room, group).await?;
@@ -184,18 +187,13 @@ impl Unit<'_, '_> {
     }
 
     /// Writes that a mapping is over, without deciding about anybody.
-    pub(crate) async fn put_retired(
-        &mut self,
-        mapping: MappingRow,
-        event: EventKind,
-    ) -> Result<MappingRow, EngineError> {
+    pub(crate) async fn put_retired(&mut self, mapping: MappingRow) -> Result<MappingRow, EngineError> {
         let retired = MappingRow {
             state: MappingState::Retired,
             retired: Some(self.now),
             ..mapping
         };
         query::mapping::update(self.tx, &retired).await?;
-        self.tell_mapping(event, &retired);
         Ok(MappingRow {
             version: retired.version + 1,
             ..retired

@@ -198,9 +198,9 @@ impl Unit<'_, '_> {
             version: 1,
         };
         query::mapping::insert(self.tx, &mapping).await?;
-        self.tell_mapping(EventKind::MappingCreated, &mapping);
+        self.tell_mapping(EventKind::MappingCreated, &mapping, &json!({}));
         if mapping.group.is_some() {
-            self.tell_mapping(EventKind::MappingBound, &mapping);
+            self.tell_mapping(EventKind::MappingBound, &mapping, &json!({}));
         }
         Ok(mapping)
     }
@@ -227,16 +227,20 @@ impl Unit<'_, '_> {
         }
     }
 
-    pub(crate) fn tell_mapping(&mut self, kind: EventKind, mapping: &MappingRow) {
+    /// Tells something about a mapping; `more` is merged into what every such event says.
+    pub(crate) fn tell_mapping(&mut self, kind: EventKind, mapping: &MappingRow, more: &serde_json::Value) {
         let about = About {
             source: Some(mapping.source),
             room: Some(mapping.room),
             ..About::default()
         };
-        let data = json!({
+        let mut data = json!({
             "mapping": mapping.id, "group": mapping.group, "group_ref": mapping.group_ref,
             "level": mapping.level, "rejoin": mapping.rejoin, "state": mapping.state,
         });
+        if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
+            data.extend(more.clone());
+        }
         self.tell(kind, about, &data);
     }
 }

@@ -316,7 +316,8 @@ impl Unit<'_, '_> {
         if let Some(mapping) = mapping {
             let mapping = crate::mapping::get(self.tx, mapping).await?;
             if mapping.state != usher_core::MappingState::Retired {
-                self.put_retired(mapping, EventKind::MappingRetired).await?;
+                let retired = self.put_retired(mapping).await?;
+                self.tell_mapping(EventKind::MappingRetired, &retired, &json!({}));
             }
         }
         if let Some(room) = room {

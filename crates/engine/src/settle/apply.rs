@@ -37,13 +37,6 @@ pub(super) async fn apply(unit: &mut Unit<'_, '_>, mut batch: Batch) -> Result<(
     for pair in std::mem::take(&mut batch.pairs) {
         sort(unit, pair, &mut plan);
     }
-    let changed: BTreeSet<RoomId> = plan
-        .starts
-        .iter()
-        .map(|(membership, _)| membership.room)
-        .chain(plan.endings.values().flatten().map(|membership| membership.room))
-        .collect();
-
     unpark(unit, &plan.unparks).await?;
     release(unit, &plan.releases).await?;
     keep(unit, &plan.kept).await?;
@@ -68,13 +61,9 @@ pub(super) async fn apply(unit: &mut Unit<'_, '_>, mut batch: Batch) -> Result<(
             .await?;
         restore::after_starts(unit, &memberships, &desired).await?;
     }
-    for room in changed {
-        if batch
-            .rooms
-            .get(&room)
-            .is_some_and(|row| row.state == RoomState::Preparing)
-        {
-            order::after_arrivals(unit, room).await?;
+    for room in batch.rooms.values() {
+        if room.state == RoomState::Preparing {
+            order::after_arrivals(unit, room.id).await?;
         }
     }
     Ok(())

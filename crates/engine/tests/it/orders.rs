@@ -229,6 +229,42 @@ async fn more_people_than_expected_wait_for_an_approval() {
         AdministratorState::Waiting
     );
     assert_eq!(world.status(order).await.next, Next::Support);
+
+    let hold = holds[0].id;
+    let held = world
+        .read(move |tx| Box::pin(async move { usher_engine::hold::view(tx, hold).await }))
+        .await;
+    assert_eq!(held.people.len(), 3);
+    world
+        .hand(move |unit| {
+            let digest = held.digest.clone();
+            Box::pin(async move { unit.approve_hold(hold, &digest).await })
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.order_state(order).await, OrderState::Live);
+    assert_eq!(world.inside(room).await.len(), 6);
+    world.engine.run_due(10).await.unwrap();
+    assert_eq!(world.room_row(room).await.arrival_limit, None);
+}
+
+#[tokio::test]
+async fn an_administrator_is_found_when_the_source_corrects_the_address() {
+    let world = World::with(rules()).await;
+    let (order, room) = world.ready_order(fields("Board")).await;
+    world.confirm(order).await;
+    let anna = world.user("ana").await;
+    world.group("Board", &[anna]).await;
+    assert_eq!(world.order_state(order).await, OrderState::Arriving);
+    world
+        .change(anna, |data| {
+            data.user_name = "anna@contoso.com".into();
+            data.emails = vec!["anna@contoso.com".into()];
+            data.resource = "{\"userName\":\"anna\"}".into();
+        })
+        .await;
+    assert_eq!(world.order_state(order).await, OrderState::Live);
+    assert!(world.member(room, anna.person).await.unwrap().administrator);
 }
 
 #[tokio::test]
