@@ -75,19 +75,19 @@ async fn get(
 /// Who turned out to be the same.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Link {
+struct PersonLink {
     /// The other person, by id: their accounts and memberships become those of the one in the path.
     other: String,
     /// How it is known that the two are one; needed.
     reason: Option<String>,
 }
 
-inputs!(Link);
+inputs!(PersonLink);
 
 /// Links two people who are one.
-#[utoipa::path(post, path = "/persons/{person}/link", tag = "persons", request_body = Link,
+#[utoipa::path(post, path = "/persons/{person}/link", tag = "persons", request_body = PersonLink,
     responses((status = 200, body = PersonDetails), Problems))]
-async fn link(Path(person): Path<String>, write: Write<Link>) -> Result<Response, ApiError> {
+async fn link(Path(person): Path<String>, write: Write<PersonLink>) -> Result<Response, ApiError> {
     write
         .run(StatusCode::OK, move |unit, body| {
             let person = person.clone();

@@ -76,10 +76,13 @@ async fn plan(State(state): State<AppState>) -> Result<Json<PolicyPlanView>, Api
 
 /// What the proposed rules would do.
 pub(crate) async fn planned(engine: &Engine) -> Result<PolicyPlanView, ApiError> {
-    let plan = engine
-        .plan_policy()
-        .await?
-        .ok_or_else(|| EngineError::not_found("proposal", "policy"))?;
+    let plan = engine.plan_policy().await?.ok_or_else(|| {
+        EngineError::refused(
+            "no_proposal",
+            "no rules wait for a confirmation",
+            "change the configuration and restart the server first",
+        )
+    })?;
     Ok(plan.into())
 }
 

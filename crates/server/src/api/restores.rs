@@ -68,7 +68,7 @@ async fn list(
 /// Whom to restore where.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct NewRestore {
     /// The room, by id or name.
     room: String,
     /// The person, by id or address.
@@ -87,9 +87,9 @@ struct Wish {
 }
 
 /// Opens a suggestion for a person who is back in a room, or answers the open one.
-#[utoipa::path(post, path = "/restores", tag = "restores", request_body = Wish,
+#[utoipa::path(post, path = "/restores", tag = "restores", request_body = NewRestore,
     responses((status = 201, body = RestoreDetails), Problems))]
-async fn suggest(write: Write<Wish>) -> Result<Response, ApiError> {
+async fn suggest(write: Write<NewRestore>) -> Result<Response, ApiError> {
     write
         .run(StatusCode::CREATED, |unit, body| {
             Box::pin(async move {
@@ -130,7 +130,7 @@ async fn get(
 /// Which candidate.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Choice {
+struct CandidateChoice {
     /// The former membership; the best candidate when left out.
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -141,12 +141,12 @@ struct Choice {
 }
 
 /// What restoring a candidate would do: what it brings back, what was gained meanwhile, what becomes of the level.
-#[utoipa::path(post, path = "/restores/{restore}/plan", tag = "restores", request_body = Choice,
+#[utoipa::path(post, path = "/restores/{restore}/plan", tag = "restores", request_body = CandidateChoice,
     responses((status = 200, body = RestorePlanView), Problems))]
 async fn plan(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    write: Write<Choice>,
+    write: Write<CandidateChoice>,
 ) -> Result<Json<RestorePlanView>, ApiError> {
     let id = name::id("restore", &id)?;
     Ok(Json(planned(&state, id, write.body.candidate).await?))
@@ -155,7 +155,7 @@ async fn plan(
 /// What is applied of a plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Application {
+struct RestoreApplication {
     /// The former membership of the plan.
     #[schema(value_type = uuid::Uuid)]
     candidate: MembershipId,
@@ -176,15 +176,15 @@ struct Application {
     reason: Option<String>,
 }
 
-inputs!(Wish, Choice, Application);
+inputs!(NewRestore, CandidateChoice, RestoreApplication);
 
 /// Restores exactly as the plan with this digest showed it, if a group asks for the person in the room at this moment.
-#[utoipa::path(post, path = "/restores/{restore}/apply", tag = "restores", request_body = Application,
+#[utoipa::path(post, path = "/restores/{restore}/apply", tag = "restores", request_body = RestoreApplication,
     responses((status = 200, body = MembershipView), Problems))]
 async fn apply(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    write: Write<Application>,
+    write: Write<RestoreApplication>,
 ) -> Result<Response, ApiError> {
     let id = name::id("restore", &id)?;
     let candidate = write.body.candidate;

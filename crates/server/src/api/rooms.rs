@@ -105,7 +105,7 @@ async fn members(
 }
 
 /// Memberships as they were at a moment: with the level that they had then.
-async fn members_at(
+pub(crate) async fn members_at(
     tx: &mut Tx<'_>,
     room: RoomId,
     at: Timestamp,

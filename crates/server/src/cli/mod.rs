@@ -1,10 +1,23 @@
 //! The command line. Each verb has a file; `--json` makes any of them print JSON.
 
+mod act;
 mod config;
 mod context;
+mod doctor;
+mod events;
+mod hold;
 mod key;
+mod mapping;
+mod member;
+mod order;
 mod output;
+mod person;
+mod policy;
+mod restore;
+mod room;
 mod serve;
+mod show;
+mod source;
 mod token;
 
 use std::ffi::OsString;
@@ -49,6 +62,32 @@ enum Command {
     Token(token::Arguments),
     /// Register, list and revoke keys with which a customer signs access tokens.
     Key(key::Arguments),
+    /// Order rooms, and see orders through to the room in use.
+    Order(order::Arguments),
+    /// List, show, archive and reopen rooms.
+    Room(room::Arguments),
+    /// Map groups to rooms: make, plan, confirm, replace and retire mappings.
+    Mapping(mapping::Arguments),
+    /// Members of rooms: list, explain, look back, change by hand.
+    Member(member::Arguments),
+    /// Decide about held endings and arrivals.
+    Hold(hold::Arguments),
+    /// Bring back what a person had in a room before.
+    Restore(restore::Arguments),
+    /// Find people, and link two who are one.
+    Person(person::Arguments),
+    /// List sources, and retire one.
+    Source(source::Arguments),
+    /// The rules that decisions follow, and changed ones that wait.
+    Policy(policy::Arguments),
+    /// Print the feed of events.
+    Events(events::Arguments),
+    /// Print the description of the API (OpenAPI).
+    Openapi,
+    /// Check that everything is in place.
+    Doctor,
+    /// Bring the schema of the database up to date, and say its version.
+    Migrate,
 }
 
 /// Why a command did not do what it was asked.
@@ -108,6 +147,19 @@ pub(crate) fn run(usher: &Usher, arguments: impl IntoIterator<Item = OsString>) 
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Token(arguments) => token::run(&context, &arguments),
         Command::Key(arguments) => key::run(&context, &arguments),
+        Command::Order(arguments) => order::run(&context, arguments),
+        Command::Room(arguments) => room::run(&context, arguments),
+        Command::Mapping(arguments) => mapping::run(&context, arguments),
+        Command::Member(arguments) => member::run(&context, arguments),
+        Command::Hold(arguments) => hold::run(&context, arguments),
+        Command::Restore(arguments) => restore::run(&context, arguments),
+        Command::Person(arguments) => person::run(&context, arguments),
+        Command::Source(arguments) => source::run(&context, arguments),
+        Command::Policy(arguments) => policy::run(&context, arguments),
+        Command::Events(arguments) => events::run(&context, &arguments),
+        Command::Openapi => output.line(crate::api::openapi()),
+        Command::Doctor => doctor::run(&context),
+        Command::Migrate => doctor::migrate(&context),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
