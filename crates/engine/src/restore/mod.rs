@@ -106,7 +106,7 @@ impl Was {
         }
     }
 
-    fn onto(self, membership: MembershipRow) -> MembershipRow {
+    fn onto(self, membership: &MembershipRow) -> MembershipRow {
         MembershipRow {
             person: self.person,
             kind: self.kind,
@@ -117,7 +117,7 @@ impl Was {
             owner: self.owner,
             note: self.note,
             until: self.until,
-            ..membership
+            ..membership.clone()
         }
     }
 }

@@ -178,7 +178,7 @@ impl Unit<'_, '_> {
             query::membership::note_level(self.tx, over.id, &over.level, &was.level, self.now, self.change)
                 .await?;
         }
-        let mut as_before = was.onto(over);
+        let mut as_before = was.onto(&over);
         as_before.administrator = self.policy.levels.is_administrator(&as_before.level);
         query::membership::update(self.tx, &as_before).await?;
         Ok(())

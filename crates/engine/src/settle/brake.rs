@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use usher_core::{HoldKind, MembershipId, RoomId};
+use usher_core::{HoldKind, MembershipId, RoomId, Stray};
 use usher_storage::{SourceKey, Tx, query};
 
 use super::decide::{Decision, decide};
@@ -13,22 +13,28 @@ use crate::unit::Unit;
 
 /// Fills in what of the facts depends on everything that would end together.
 pub(super) async fn weigh(unit: &mut Unit<'_, '_>, batch: &mut Batch) -> Result<(), EngineError> {
-    guard_last_administrators(unit.tx, batch).await?;
+    // The brake comes first: an administrator whose ending is held is still there, and nobody has to stay for
+    // their sake.
     if unit.removal.braked && unit.policy.brake.enabled {
         pull_brake(unit, batch).await?;
     }
-    Ok(())
+    guard_last_administrators(unit.tx, batch).await
 }
 
-/// Marks the one administrator who has to stay where all of a room's would leave.
+/// Marks the one administrator who has to stay where all of a room's would leave. Whoever stays for that reason
+/// already goes on staying, even where the brake would hold the ending.
 pub(crate) async fn guard_last_administrators(tx: &mut Tx<'_>, batch: &mut Batch) -> Result<(), EngineError> {
     let mut leaving: BTreeMap<RoomId, Vec<usize>> = BTreeMap::new();
     for (index, pair) in batch.pairs.iter().enumerate() {
-        let administrator = pair
+        let Some(membership) = pair
             .membership
             .as_ref()
-            .is_some_and(|membership| membership.administrator);
-        if administrator && pair.facts.desired.is_none() {
+            .filter(|membership| membership.administrator)
+        else {
+            continue;
+        };
+        let kept = pair.facts.desired.is_none() && membership.stray == Some(Stray::LastAdministrator);
+        if kept || matches!(decide(&pair.facts), Decision::End(_)) {
             leaving.entry(pair.room).or_default().push(index);
         }
     }

@@ -199,3 +199,51 @@ async fn starts_are_never_braked() {
     crowd.world.add(crowd.group, &[ben]).await;
     assert_eq!(crowd.inside().await, 4);
 }
+
+#[tokio::test]
+async fn administrators_who_are_held_need_nobody_to_stay_for_them() {
+    let crowd = Crowd::of(4).await;
+    for person in &crowd.people[..2] {
+        let member = crowd.world.member(crowd.room, person.person).await.unwrap();
+        crowd
+            .world
+            .give_level(member.id, "user_management")
+            .await
+            .unwrap();
+    }
+    crowd.world.remove(crowd.group, &crowd.people).await;
+    for person in &crowd.people {
+        assert_eq!(crowd.stray(person.person).await, Some(Stray::Held));
+    }
+    assert_eq!(crowd.world.events(EventKind::MembershipKept).await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_administrator_by_hand_lets_the_managed_one_go() {
+    let crowd = Crowd::of(2).await;
+    let chair = crowd
+        .world
+        .member(crowd.room, crowd.people[0].person)
+        .await
+        .unwrap();
+    crowd.world.give_level(chair.id, "user_management").await.unwrap();
+    let ask = usher_engine::manual::AddManual {
+        room: crowd.room,
+        who: usher_engine::person::Who::Email("deputy@fabrikam.example".into()),
+        display_name: None,
+        level: "user_management".into(),
+        owner: "olga".into(),
+        reason: "stands in".into(),
+        until: None,
+    };
+    crowd
+        .world
+        .hand(move |unit| {
+            let ask = ask.clone();
+            Box::pin(async move { unit.add_manual(&ask).await })
+        })
+        .await
+        .unwrap();
+    crowd.world.remove(crowd.group, &crowd.people).await;
+    assert_eq!(crowd.world.end_reason(chair.id).await, Some(EndReason::Removed));
+}
