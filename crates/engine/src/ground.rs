@@ -61,7 +61,8 @@ pub struct Freshness {
     pub mode: String,
     /// Whether the source is listened to.
     pub state: String,
-    /// When it wrote anything last.
+    /// When it last wrote about the person or a group that leads to the room; for a frozen source, when it wrote
+    /// anything last.
     pub last_write: Option<Timestamp>,
     /// When it changed the person's account last.
     pub account_changed: Option<Timestamp>,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bootstrap;
 pub mod directory;
 mod engine;
 mod error;

@@ -113,3 +113,22 @@ async fn a_room_without_a_group_says_so() {
     let told = world.explain(empty, Who::Person(anna.person)).await;
     assert_eq!(told.grounds.refusal().unwrap().code, "no_mapping");
 }
+
+#[tokio::test]
+async fn a_distrusted_row_is_explained_and_wakes_when_the_source_names_the_member_again() {
+    let mut rules = crate::world::policy();
+    for source in rules.sources.values_mut() {
+        source.reactivation = usher_core::Reactivation::Dormant;
+    }
+    let world = World::with(rules).await;
+    let anna = world.user("anna").await;
+    let (room, group) = (world.room("Board").await, world.group("Board", &[anna]).await);
+    world.map(group, room).await;
+    world.set_active(anna, false).await;
+    world.set_active(anna, true).await;
+    let told = world.explain(room, Who::Person(anna.person)).await;
+    assert_eq!(told.grounds.grounds[0].standing, Standing::Dormant);
+    assert_eq!(told.grounds.refusal().unwrap().code, "dormant");
+    world.add(group, &[anna]).await;
+    assert!(world.member(room, anna.person).await.is_some());
+}

@@ -1,7 +1,9 @@
 //! What was.
 
 use usher_core::{MembershipId, RoomId, Stray, Timestamp};
+use usher_engine::EngineError;
 use usher_engine::history::{MemberAt, Stay, StrayMember, members_at, of_pair, of_person, strays};
+use usher_storage::StorageError;
 
 use crate::brake::Crowd;
 use crate::world::World;
@@ -117,4 +119,41 @@ async fn members_of_a_frozen_source_are_strays() {
     let strays = world.strays(None, 10).await;
     assert_eq!(strays[0].cause, Stray::FrozenSource);
     assert_eq!(strays[0].room.id, room);
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_a_second_active_membership() {
+    let world = World::new().await;
+    let anna = world.user("anna").await;
+    let (room, group) = (world.room("Board").await, world.group("Board", &[anna]).await);
+    world.map(group, room).await;
+    let first = world.member(room, anna.person).await.unwrap();
+    let result = world
+        .hand(move |unit| {
+            let second = usher_storage::query::membership::MembershipRow {
+                id: unit.id(),
+                ..first.clone()
+            };
+            Box::pin(async move { Ok(usher_storage::query::membership::insert(unit.tx(), &[second]).await?) })
+        })
+        .await;
+    assert!(
+        matches!(result, Err(EngineError::Storage(StorageError::Unique { .. }))),
+        "{result:?}"
+    );
+    assert_eq!(world.inside(room).await.len(), 1);
+}
+
+#[tokio::test]
+async fn repeating_a_push_changes_nothing() {
+    let world = World::new().await;
+    let anna = world.user("anna").await;
+    let (room, group) = (world.room("Board").await, world.group("Board", &[anna]).await);
+    world.map(group, room).await;
+    let before = world.all_events().await.len();
+    world.add(group, &[anna]).await;
+    world.set_active(anna, true).await;
+    world.remove(group, &[]).await;
+    assert_eq!(world.all_events().await.len(), before);
+    assert_eq!(world.inside(room).await.len(), 1);
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use usher_core::{
-    EndReason, GrantId, MembershipId, MembershipKind, PersonId, Rejoin, RestoreId, RestoreState, RoomId,
-    RoomState, SourceGroupId, StartReason,
+    EndReason, GrantId, MembershipId, MembershipKind, PersonId, RestoreId, RestoreState, RoomId, RoomState,
+    SourceGroupId, StartReason,
 };
 use usher_engine::grant::GrantData;
 use usher_engine::person::Who;
@@ -18,13 +18,13 @@ use usher_storage::query::restore::RestoreRow;
 use crate::world::{Account, Terms, World, refused, user_data};
 
 /// Anna was in the board room as an ordinary user, was removed, and is back.
-struct Return {
-    world: World,
-    room: RoomId,
-    group: SourceGroupId,
-    anna: Account,
-    former: MembershipRow,
-    present: MembershipRow,
+pub(crate) struct Return {
+    pub(crate) world: World,
+    pub(crate) room: RoomId,
+    pub(crate) group: SourceGroupId,
+    pub(crate) anna: Account,
+    pub(crate) former: MembershipRow,
+    pub(crate) present: MembershipRow,
 }
 
 impl Return {
@@ -32,7 +32,7 @@ impl Return {
         Self::with(Terms::default()).await
     }
 
-    async fn with(terms: Terms) -> Self {
+    pub(crate) async fn with(terms: Terms) -> Self {
         let world = World::new().await;
         let anna = world.user("anna").await;
         let (room, group) = (world.room("Board").await, world.group("Board", &[anna]).await);
@@ -93,7 +93,7 @@ impl World {
         .unwrap()
     }
 
-    async fn grants(&self, membership: MembershipId) -> Vec<String> {
+    pub(crate) async fn grants(&self, membership: MembershipId) -> Vec<String> {
         let grants: Vec<GrantRow> = self
             .read(move |tx| {
                 Box::pin(async move { Ok(query::grant::of_memberships(tx, [membership], false).await?) })
@@ -102,7 +102,7 @@ impl World {
         grants.into_iter().map(|grant| grant.reference).collect()
     }
 
-    async fn suggested(&self, room: RoomId, person: PersonId) -> Option<RestoreRow> {
+    pub(crate) async fn suggested(&self, room: RoomId, person: PersonId) -> Option<RestoreRow> {
         self.read(move |tx| Box::pin(async move { Ok(query::restore::suggested(tx, room, person).await?) }))
             .await
     }
@@ -154,7 +154,7 @@ impl World {
             .await
     }
 
-    async fn suggest(&self, room: RoomId, who: Who) -> Result<Suggestion, EngineError> {
+    pub(crate) async fn suggest(&self, room: RoomId, who: Who) -> Result<Suggestion, EngineError> {
         self.hand(move |unit| {
             let ask = SuggestRestore {
                 who: who.clone(),
@@ -620,99 +620,4 @@ async fn somebody_who_was_never_here_has_nothing_to_restore() {
     back.world.add(back.group, &[ben]).await;
     let result = back.world.suggest(back.room, Who::Person(ben.person)).await;
     assert_eq!(refused(result), "no_former_membership");
-}
-
-#[tokio::test]
-async fn the_rejoin_policy_never_suggests_nothing_but_a_human_may_ask() {
-    let back = Return::with(Terms {
-        rejoin: Rejoin::Never,
-        ..Terms::default()
-    })
-    .await;
-    assert_eq!(back.world.suggested(back.room, back.anna.person).await, None);
-    let suggestion = back
-        .world
-        .suggest(back.room, Who::Person(back.anna.person))
-        .await
-        .unwrap();
-    assert_eq!(suggestion.best, Some(back.former.id));
-}
-
-fn auto(level: &'static str, days: u32) -> Terms {
-    Terms {
-        level,
-        rejoin: Rejoin::Auto,
-        days: Some(days),
-    }
-}
-
-#[tokio::test]
-async fn the_rejoin_policy_auto_restores_in_the_unit_of_the_return() {
-    let back = Return::with(auto("user", 1)).await;
-    assert_eq!(back.present.id, back.former.id);
-    assert_eq!(back.world.suggested(back.room, back.anna.person).await, None);
-    assert_eq!(back.world.grants(back.former.id).await, ["m-1"]);
-    assert_eq!(back.world.events(EventKind::MembershipRestored).await.len(), 1);
-    // And again: what the first return began is no second candidate.
-    back.world.remove(back.group, &[back.anna]).await;
-    back.world.add(back.group, &[back.anna]).await;
-    let present = back.world.member(back.room, back.anna.person).await.unwrap();
-    assert_eq!(present.id, back.former.id);
-    assert_eq!(back.world.periods(back.former.id).await.len(), 3);
-}
-
-#[tokio::test]
-async fn auto_asks_when_the_former_level_is_above_the_mappings() {
-    let back = Return::with(auto("restricted_user", 1)).await;
-    assert_ne!(back.present.id, back.former.id);
-    assert!(back.world.suggested(back.room, back.anna.person).await.is_some());
-}
-
-#[tokio::test]
-async fn auto_asks_when_it_was_too_long_ago() {
-    let back = Return::with(auto("user", 1)).await;
-    back.world.remove(back.group, &[back.anna]).await;
-    back.world.wait(25 * 3600);
-    back.world.add(back.group, &[back.anna]).await;
-    let present = back.world.member(back.room, back.anna.person).await.unwrap();
-    assert_ne!(present.id, back.former.id);
-    assert!(back.world.suggested(back.room, back.anna.person).await.is_some());
-}
-
-#[tokio::test]
-async fn auto_asks_for_somebody_who_only_may_be_the_same() {
-    let world = World::new().await;
-    let old = world.user("anna").await;
-    let (room, group) = (world.room("Board").await, world.group("Board", &[old]).await);
-    world.map_with(group, room, auto("user", 10)).await;
-    world.delete_user(old).await;
-    let new = world
-        .user_of(usher_engine::UserData {
-            external_id: Some("another-id".into()),
-            ..user_data("anna")
-        })
-        .await;
-    world.add(group, &[new]).await;
-    assert!(world.suggested(room, new.person).await.is_some());
-    assert_eq!(world.events(EventKind::MembershipRestored).await.len(), 0);
-}
-
-#[tokio::test]
-async fn thousands_coming_back_cost_the_same_statements_as_a_few() {
-    async fn statements(people: usize) -> u64 {
-        let world = World::new().await;
-        let mut accounts = Vec::new();
-        for n in 0..people {
-            accounts.push(world.user(&format!("u{n}")).await);
-        }
-        let (room, group) = (world.room("Board").await, world.group("Board", &accounts).await);
-        world.map_with(group, room, auto("restricted_user", 10)).await;
-        world.remove(group, &accounts).await;
-        let before = world.engine.storage().stats().statements;
-        world.add(group, &accounts).await;
-        let after = world.engine.storage().stats().statements;
-        assert_eq!(world.events(EventKind::MembershipRestored).await.len(), people);
-        after - before
-    }
-    assert_eq!(statements(3).await, statements(40).await);
 }
