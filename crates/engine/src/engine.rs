@@ -101,6 +101,21 @@ impl Engine {
         self.storage.read(work).await
     }
 
+    /// As [`Engine::read`], for a few rows that are found by their keys: see [`Storage::read_few`].
+    ///
+    /// # Errors
+    /// What `work` returned.
+    pub async fn read_few<T, E>(
+        &self,
+        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.storage.read_few(work).await
+    }
+
     /// Reads one consistent state of the database, with the rules in force in it.
     pub(crate) async fn read_by_policy<T>(
         &self,

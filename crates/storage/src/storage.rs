@@ -109,6 +109,22 @@ impl Storage {
         }
     }
 
+    /// As [`read`](Self::read), for a unit that reads a few rows by their keys: it runs on the caller's thread if it
+    /// can, which spares the way to another thread and back. A unit that may take longer than a moment would hold up
+    /// whatever else that thread does.
+    pub async fn read_few<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read_few(work).await,
+        }
+    }
+
     /// Finishes what was queued, then lets go of the database. Later units, of any clone, get
     /// [`StorageError::Closed`].
     pub async fn close(self) {

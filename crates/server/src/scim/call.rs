@@ -97,6 +97,14 @@ impl Call {
     ) -> Result<T, Failure> {
         self.state.engine.read(work).await
     }
+
+    /// Reads one consistent state: a few rows that are found by their keys.
+    pub(super) async fn read_few<T: Send + 'static>(
+        &self,
+        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> Result<T, Failure> {
+        self.state.engine.read_few(work).await
+    }
 }
 
 impl Inputs {

@@ -108,13 +108,17 @@ pub async fn similar(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<PersonId>,
 }
 
 /// Makes one person of two: everything of `other` becomes `kept`'s. The caller made sure that the two are not
-/// in one room, and have no two live accounts in one source.
+/// in one room, and have no two live accounts in one source. Holds that are over keep the names they had.
 pub async fn merge(tx: &mut Tx<'_>, other: PersonId, kept: PersonId) -> Result<(), StorageError> {
-    const MOVES: [&str; 9] = [
+    const MOVES: [&str; 10] = [
         "UPDATE person SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
         "UPDATE source_user SET person_id = $2 WHERE person_id = $1",
         "UPDATE membership SET person_id = $2, version = version + 1 WHERE person_id = $1",
-        "UPDATE hold_item SET person_id = $2 WHERE person_id = $1",
+        "UPDATE hold_item SET person_id = $2 WHERE person_id = $1
+           AND hold_id IN (SELECT h.id FROM hold h WHERE h.state = 'open')
+           AND NOT EXISTS (SELECT 1 FROM hold_item k WHERE k.hold_id = hold_item.hold_id AND k.person_id = $2)",
+        "DELETE FROM hold_item WHERE person_id = $1 AND $2 IS NOT NULL
+           AND hold_id IN (SELECT h.id FROM hold h WHERE h.state = 'open')",
         "UPDATE restore SET person_id = $2, version = version + 1 WHERE person_id = $1",
         "UPDATE room_order SET administrator_person = $2 WHERE administrator_person = $1",
         "UPDATE parked SET person_id = $2, other_id = NULL WHERE person_id = $1

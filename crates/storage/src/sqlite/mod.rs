@@ -22,6 +22,7 @@ mod writer;
 pub(crate) use session::Session;
 
 use connection::{Access, Opening, Settings};
+use reader::Place;
 use unit::{Message, Pending};
 
 /// How many units may wait for the writer, and how many for the readers, before callers wait to queue.
@@ -31,7 +32,7 @@ const QUEUE: usize = 1024;
 pub(crate) struct Sqlite {
     writer: mpsc::Sender<Message>,
     readers: mpsc::Sender<Message>,
-    reader_count: usize,
+    places: Vec<Place>,
     counters: Arc<Counters>,
     settings: Vec<ConnectionSettings>,
 }
@@ -80,20 +81,21 @@ impl Sqlite {
 
         let (readers, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        let reader_count = config.readers.max(1);
-        for number in 0..reader_count {
+        let places: Vec<Place> = (0..config.readers.max(1)).map(|_| Place::default()).collect();
+        for (number, place) in places.iter().enumerate() {
             let opening = Opening {
                 access: Access::Read,
                 ..opening.clone()
             };
-            let (counters, queue) = (Arc::clone(&counters), Arc::clone(&queue));
+            let (counters, queue, place) = (Arc::clone(&counters), Arc::clone(&queue), place.clone());
             let name = format!("reader {number}");
-            settings.push(start(name, move |ready| reader::run(&opening, &counters, &queue, ready)).await?);
+            let run = move |ready| reader::run(&opening, &counters, &queue, &place, ready);
+            settings.push(start(name, run).await?);
         }
         Ok(Self {
             writer,
             readers,
-            reader_count,
+            places,
             counters,
             settings,
         })
@@ -121,9 +123,27 @@ impl Sqlite {
         submit(&self.readers, work).await
     }
 
+    pub(crate) async fn read_few<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let here = self
+            .places
+            .iter()
+            .find_map(|place| place.try_read(&self.counters, |tx| unit::run(&work, tx)));
+        match here {
+            Some(result) => result.unwrap_or_else(|error| Err(error.into())),
+            None => self.read(work).await,
+        }
+    }
+
     /// Stops the readers first: the connection that closes last folds the log into the database file.
     pub(crate) async fn close(&self) {
-        for _ in 0..self.reader_count {
+        for _ in &self.places {
             stop(&self.readers).await;
         }
         stop(&self.writer).await;

@@ -63,18 +63,7 @@ where
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        // Whatever a panic leaves half done is in the transaction, and that is rolled back.
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| poll_once((self.work)(tx))));
-        let result = match polled {
-            Ok(Poll::Ready(Ok(value))) => match tx.broken() {
-                Some(error) => Err(error.clone().into()),
-                None => Ok(value),
-            },
-            Ok(Poll::Ready(Err(error))) => Err(error),
-            Ok(Poll::Pending) => Err(waited().into()),
-            Err(payload) => Err(StorageError::Panicked(message(&*payload)).into()),
-        };
-        self.result.insert(result).is_ok()
+        self.result.insert(run(&self.work, tx)).is_ok()
     }
 
     fn fail(&mut self, error: StorageError) {
@@ -86,6 +75,24 @@ where
             // Nobody may be waiting any more; what was decided stands all the same.
             let _unheard = reply.send(result);
         }
+    }
+}
+
+/// Runs a unit on this thread. Whatever goes wrong in it is its result.
+pub(super) fn run<W, T, E>(work: &W, tx: &mut Tx<'_>) -> Result<T, E>
+where
+    W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+    E: From<StorageError>,
+{
+    // Whatever a panic leaves half done is in the transaction, and that is rolled back.
+    match panic::catch_unwind(AssertUnwindSafe(|| poll_once(work(tx)))) {
+        Ok(Poll::Ready(Ok(value))) => match tx.broken() {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(value),
+        },
+        Ok(Poll::Ready(Err(error))) => Err(error),
+        Ok(Poll::Pending) => Err(waited().into()),
+        Err(payload) => Err(StorageError::Panicked(message(&*payload)).into()),
     }
 }
 

@@ -28,6 +28,8 @@ async fn units_after_closing_are_refused() {
     assert!(matches!(error, StorageError::Closed), "{error:?}");
     let read: Result<(), StorageError> = storage.read(|_tx| Box::pin(async move { Ok(()) })).await;
     assert!(matches!(read, Err(StorageError::Closed)), "{read:?}");
+    let read: Result<(), StorageError> = storage.read_few(|_tx| Box::pin(async move { Ok(()) })).await;
+    assert!(matches!(read, Err(StorageError::Closed)), "{read:?}");
 }
 
 #[tokio::test]

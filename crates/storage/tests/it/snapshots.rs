@@ -1,10 +1,12 @@
 //! A read sees one moment, and gets in nobody's way.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use usher_storage::{Storage, StorageError};
 
-use crate::world::{Gate, Occupied, add, entries, fresh};
+use crate::world::{Gate, Occupied, add, entries, fresh, stand_at};
 
 const COUNT: &str = "SELECT count(*) FROM entry";
 
@@ -90,4 +92,68 @@ async fn a_read_cannot_change_anything() {
     let result: Result<u64, StorageError> = work.await;
     assert!(matches!(result, Err(StorageError::Opaque(_))), "{result:?}");
     assert_eq!(entries(&storage).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_read_of_a_few_rows_runs_here_or_waits_for_a_reader() {
+    let (_world, storage) = fresh().await;
+    add(&storage, "one").await.unwrap();
+    let count = |storage: Storage| async move {
+        let work = storage.read_few(|tx| {
+            Box::pin(async move {
+                let count: i64 = tx.query_one(COUNT, &[]).await?.get(0)?;
+                Ok::<_, StorageError>((count, std::thread::current().id()))
+            })
+        });
+        work.await.unwrap()
+    };
+    assert_eq!(count(storage.clone()).await, (1, std::thread::current().id()));
+
+    // Both readers of the test's storage are busy.
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let (gate, news, key) = Gate::new();
+        let holder = tokio::spawn({
+            let storage = storage.clone();
+            async move { storage.read(move |tx| stand_at(tx, Arc::clone(&gate))).await }
+        });
+        news.await.unwrap();
+        busy.push((key, holder));
+    }
+    let mut waiting = Box::pin(count(storage.clone()));
+    // Nothing is done here, and nothing can be done elsewhere yet.
+    assert!(poll_once(&mut waiting).is_pending());
+    for (key, holder) in busy {
+        drop(key);
+        holder.await.unwrap().unwrap();
+    }
+    let (counted, thread) = waiting.await;
+    assert_eq!(counted, 1);
+    assert_ne!(thread, std::thread::current().id());
+}
+
+#[tokio::test]
+async fn a_failed_read_of_a_few_rows_leaves_the_connection_usable() {
+    let (_world, storage) = fresh().await;
+    add(&storage, "one").await.unwrap();
+    for _ in 0..3 {
+        let work = storage.read_few(|tx| {
+            Box::pin(async move { tx.execute("INSERT INTO entry (text) VALUES ('x')", &[]).await })
+        });
+        let result: Result<u64, StorageError> = work.await;
+        assert!(matches!(result, Err(StorageError::Opaque(_))), "{result:?}");
+        let panicking =
+            storage.read_few::<(), StorageError>(|_tx| Box::pin(async move { panic!("on purpose") }));
+        let result = panicking.await;
+        assert!(matches!(result, Err(StorageError::Panicked(_))), "{result:?}");
+        let work =
+            storage.read_few(|tx| Box::pin(async move { tx.query_one(COUNT, &[]).await?.get::<i64>(0) }));
+        let count: Result<i64, StorageError> = work.await;
+        assert_eq!(count.unwrap(), 1);
+    }
+}
+
+/// Asks a future once.
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
