@@ -13,19 +13,19 @@ const WRITTEN: &[(&str, &str)] = &[
     ("change", "SELECT columns FROM change t WHERE t.id = ?1"),
     (
         "group_member",
-        "SELECT columns FROM event e JOIN json_each(e.data, '$.added') a
-         JOIN group_member t ON t.group_id = unhex(replace(e.data ->> '$.group', '-', ''))
+        "SELECT columns FROM event e CROSS JOIN json_each(e.data, '$.added') a
+         CROSS JOIN group_member t ON t.group_id = unhex(replace(e.data ->> '$.group', '-', ''))
             AND t.user_id = unhex(replace(a.value, '-', ''))
          WHERE e.change_id = ?1 AND e.kind = 'directory.group.members_changed' ORDER BY e.seq, a.key",
     ),
     (
         "membership",
-        "SELECT columns FROM event e JOIN membership t ON t.id = e.membership_id
+        "SELECT columns FROM event e CROSS JOIN membership t ON t.id = e.membership_id
          WHERE e.change_id = ?1 AND e.kind = 'membership.started' ORDER BY e.seq",
     ),
     (
         "period",
-        "SELECT columns FROM event e JOIN period t ON t.membership_id = e.membership_id
+        "SELECT columns FROM event e CROSS JOIN period t ON t.membership_id = e.membership_id
          WHERE e.change_id = ?1 AND e.kind = 'membership.started' ORDER BY e.seq",
     ),
     (
@@ -90,7 +90,7 @@ impl Database {
     pub(crate) fn changes_after(&self, seq: i64) -> Result<Vec<Change>> {
         let mut ids = self
             .connection
-            .prepare("SELECT change_id FROM event WHERE seq > ?1 GROUP BY change_id ORDER BY min(seq)")?;
+            .prepare("SELECT change_id FROM event WHERE seq > ?1 GROUP BY +change_id ORDER BY min(seq)")?;
         let ids = ids
             .query_map([seq], |row| row.get::<_, Vec<u8>>(0))?
             .collect::<Result<Vec<_>, _>>()?;
