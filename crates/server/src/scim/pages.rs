@@ -73,6 +73,28 @@ pub(super) async fn fetch(
     Ok((rows, is_all))
 }
 
+/// Whether the lookup is one that [`by_one_value`] answers.
+pub(super) fn is_by_one_value(part: &TypePart) -> bool {
+    let Lookup::Indexed(IndexedTerm {
+        attribute,
+        op: IndexOp::Equal,
+        value: IndexValue::Text(_),
+    }) = &part.lookup
+    else {
+        return false;
+    };
+    matches!(
+        (part.kind, attribute),
+        (
+            Kind::Users,
+            IndexedAttribute::UserName | IndexedAttribute::ExternalId
+        ) | (
+            Kind::Groups,
+            IndexedAttribute::DisplayName | IndexedAttribute::ExternalId
+        )
+    )
+}
+
 /// What identity providers ask for before every change, by statements that are prepared once. `None` for other lookups.
 async fn by_one_value(
     tx: &mut Tx<'_>,
@@ -175,7 +197,13 @@ pub(super) async fn write(
         let bytes = match &row.resource {
             Resource::User(row) => {
                 let groups = groups.remove(&row.id);
-                render::user_bytes(row, groups.as_deref(), base, projection)?
+                render::user_bytes(
+                    row,
+                    render::stored(&row.resource)?,
+                    groups.as_deref(),
+                    base,
+                    projection,
+                )
             }
             Resource::Group(row) => {
                 if projection.wants_members() {

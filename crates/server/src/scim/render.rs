@@ -40,15 +40,16 @@ pub(super) fn stored(resource: &str) -> Result<Attributes, Failure> {
     })
 }
 
-/// A user as clients see it, before the projection.
+/// A user as clients see it, before the projection. `attributes` are those that the row keeps.
 pub(super) fn user(
     row: &UserRow,
+    attributes: Attributes,
     groups: Option<&[(SourceGroupId, String)]>,
     base: &str,
-) -> Result<Attributes, Failure> {
+) -> Attributes {
     let about = about_user(row, base);
     let mut resource = represent(
-        stored(&row.resource)?,
+        attributes,
         &USER_TYPE,
         &meta(&about, row.created, row.modified),
         base,
@@ -64,7 +65,7 @@ pub(super) fn user(
     if !groups.is_empty() {
         resource.insert("groups".into(), Value::Array(groups));
     }
-    Ok(resource)
+    resource
 }
 
 /// A group as clients see it, without its members and before the projection.
@@ -94,13 +95,14 @@ fn instant(timestamp: usher_core::Timestamp) -> Timestamp {
 /// The bytes of a user, by the projection.
 pub(super) fn user_bytes(
     row: &UserRow,
+    attributes: Attributes,
     groups: Option<&[(SourceGroupId, String)]>,
     base: &str,
     projection: &Projection,
-) -> Result<Vec<u8>, Failure> {
-    let mut resource = user(row, groups, base)?;
+) -> Vec<u8> {
+    let mut resource = user(row, attributes, groups, base);
     projection.apply(&mut resource, &USER_TYPE);
-    Ok(to_bytes(&resource))
+    to_bytes(&resource)
 }
 
 /// The bytes of a group, by the projection. `members` are the elements of the list, as JSON with commas between.

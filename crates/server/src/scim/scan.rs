@@ -74,7 +74,8 @@ impl Scan<'_> {
                 } else {
                     None
                 };
-                let resource = render::user(row, groups.as_deref(), &self.listing.base)?;
+                let attributes = render::stored(&row.resource)?;
+                let resource = render::user(row, attributes, groups.as_deref(), &self.listing.base);
                 self.judge(part, index, row.id.as_uuid(), &resource);
             }
             match rows.last() {

@@ -37,7 +37,7 @@ pub(super) async fn create(call: &Call, inputs: Inputs) -> Result<Answer, Failur
             })
         })
         .await?;
-    answer(call, StatusCode::CREATED, &row, groups, &projection)
+    answer(call, StatusCode::CREATED, &row, attributes, groups, &projection)
 }
 
 /// GET: 200, or 304 when the client's version is current.
@@ -46,7 +46,7 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
     let (id, source) = (parse_id(id)?, call.source.key);
     let wants_groups = projection.wants_groups();
     let (row, groups) = call
-        .read(move |tx| {
+        .read_few(move |tx| {
             Box::pin(async move {
                 let row = find(tx, source, id).await?;
                 let groups = groups_of(tx, id, wants_groups).await?;
@@ -63,7 +63,14 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
             Some(render::about_user(&row, &call.source.base)),
         ));
     }
-    answer(call, StatusCode::OK, &row, groups, &projection)
+    answer(
+        call,
+        StatusCode::OK,
+        &row,
+        render::stored(&row.resource)?,
+        groups,
+        &projection,
+    )
 }
 
 /// PUT: the whole user anew; what is left out is cleared.
@@ -71,7 +78,7 @@ pub(super) async fn replace(call: &Call, id: &str, inputs: Inputs) -> Result<Ans
     let projection = inputs.projection()?;
     let attributes =
         canonicalise(call.json(&inputs.body)?, &USER_TYPE, call.limits().max_members)?.attributes;
-    let edit = Arc::new(Edit::Whole(User::new(&attributes)));
+    let edit = Arc::new(Edit::Whole(User::new(&attributes), attributes));
     change(call, id, inputs, projection, edit).await
 }
 
@@ -101,7 +108,7 @@ pub(super) async fn delete(call: &Call, id: &str, inputs: Inputs) -> Result<Answ
 
 /// What a request makes of a user.
 enum Edit {
-    Whole(User),
+    Whole(User, Attributes),
     Parts(PatchRequest),
 }
 
@@ -114,50 +121,52 @@ async fn change(
 ) -> Result<Answer, Failure> {
     let (id, source) = (parse_id(id)?, call.source.key);
     let (if_match, wants_groups) = (inputs.if_match, projection.wants_groups());
-    let (row, groups) = call
+    let (row, attributes, groups) = call
         .write(move |unit| {
             let (edit, if_match) = (Arc::clone(&edit), if_match.clone());
             Box::pin(async move {
                 let before = find(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
-                let patched;
+                let mut attributes = render::stored(&before.resource)?;
+                let known_emails = further_emails(&attributes);
                 let after = match &*edit {
-                    Edit::Whole(user) => Some(user),
+                    Edit::Whole(user, whole) => {
+                        attributes.clone_from(whole);
+                        Some(user.clone())
+                    }
                     Edit::Parts(request) => {
-                        let mut attributes = render::stored(&before.resource)?;
                         let changed = request.apply(&mut attributes)?.changed;
-                        patched = User::new(&attributes);
-                        changed.then_some(&patched)
+                        changed.then(|| User::new(&attributes))
                     }
                 };
                 let row = match after {
                     None => before,
                     Some(user) => {
-                        let row = unit.update_user(&before, user.data.clone()).await?;
-                        if further_emails(&render::stored(&before.resource)?) != user.further_emails {
-                            query::directory::set_further_emails(unit.tx(), id, user.further_emails.clone())
-                                .await?;
+                        let row = unit.update_user(&before, user.data).await?;
+                        if known_emails != user.further_emails {
+                            query::directory::set_further_emails(unit.tx(), id, user.further_emails).await?;
                         }
                         row
                     }
                 };
                 let groups = groups_of(unit.tx(), id, wants_groups).await?;
-                Ok((row, groups))
+                Ok((row, attributes, groups))
             })
         })
         .await?;
-    answer(call, StatusCode::OK, &row, groups, &projection)
+    answer(call, StatusCode::OK, &row, attributes, groups, &projection)
 }
 
 fn answer(
     call: &Call,
     status: StatusCode,
     row: &UserRow,
+    attributes: Attributes,
     groups: Groups,
     projection: &Projection,
 ) -> Result<Answer, Failure> {
     let base = &call.source.base;
-    let body = render::user_bytes(row, groups.as_deref(), base, projection)?;
+    let body = render::user_bytes(row, attributes, groups.as_deref(), base, projection);
     Ok(Answer::resource(status, render::about_user(row, base), body))
 }
 
@@ -183,6 +192,7 @@ fn not_found() -> ScimError {
 }
 
 /// A user as the engine takes it.
+#[derive(Clone)]
 pub(super) struct User {
     data: UserData,
     further_emails: Vec<String>,

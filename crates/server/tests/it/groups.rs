@@ -16,10 +16,18 @@ async fn members_are_shown_with_reference_type_and_name() {
         json!([
             {
                 "value": ada, "type": "User", "$ref": format!("https://usher.example/scim/idp/v2/Users/{ada}"),
-                "display": "ada",
             },
             { "value": "somebody-unknown" },
         ])
+    );
+    let named = world
+        .get(&format!("/Groups/{group}?attributes=members.display"))
+        .await
+        .json();
+    assert_eq!(
+        named["members"],
+        json!([{ "display": "ada" }]),
+        "names are returned on request"
     );
     let ids = world
         .get(&format!("/Groups/{group}?attributes=members.value"))
