@@ -6,6 +6,7 @@ use usher_engine::{Actor, Cause, EngineError, UserData};
 use usher_storage::query;
 use usher_storage::query::person::PersonRow;
 
+use crate::brake::Crowd;
 use crate::world::{World, refused, user_data};
 
 impl World {
@@ -156,4 +157,31 @@ async fn a_new_address_is_a_rename() {
     let found = world.view(Who::Email("anna.berg@contoso.com".into())).await;
     assert_eq!(found[0].person.id, anna.person);
     assert_eq!(world.member(room, anna.person).await.unwrap().id, membership.id);
+}
+
+#[tokio::test]
+async fn two_people_of_one_decided_hold_are_linked_like_any_others() {
+    let crowd = Crowd::of(4).await;
+    crowd.world.remove(crowd.group, &crowd.people).await;
+    let id = crowd.hold().await.unwrap().id;
+    crowd
+        .world
+        .hand(move |unit| {
+            Box::pin(async move {
+                let digest = usher_engine::hold::view(unit.tx(), id).await?.digest;
+                unit.approve_hold(id, &digest).await
+            })
+        })
+        .await
+        .unwrap();
+    crowd.world.delete_user(crowd.people[1]).await;
+    let (kept, other) = (crowd.people[0].person, crowd.people[1].person);
+    assert_eq!(crowd.world.link(kept, other).await.unwrap().id, kept);
+    crowd.world.add(crowd.group, &crowd.people[..1]).await;
+    let (room, person) = (crowd.room, kept);
+    let stays = crowd
+        .world
+        .read(move |tx| Box::pin(async move { usher_engine::history::of_pair(tx, room, person).await }))
+        .await;
+    assert_eq!(stays.len(), 3, "both former stays and the new one");
 }
