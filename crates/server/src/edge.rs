@@ -147,3 +147,97 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+    use usher_core::SystemClock;
+
+    use super::*;
+    use crate::config::{Config, Period, Storage};
+    use crate::{Sources, Usher, start};
+
+    /// The edge around routes that panic and never answer.
+    async fn router(folder: &std::path::Path, limit: Period) -> Router {
+        let url = format!("sqlite:{}/usher.db", folder.display());
+        let mut config = Config {
+            storage: Storage {
+                url,
+                ..Storage::default()
+            },
+            ..Config::try_out()
+        };
+        config.server.request_timeout = limit;
+        let rules = config
+            .check(Usher::new().registry())
+            .expect("a valid configuration");
+        let engine = start::open(&config, Arc::new(SystemClock))
+            .await
+            .expect("a database");
+        start::apply(&engine, &rules, Sources::Exactly)
+            .await
+            .expect("rules");
+        let state = start::state(engine, Arc::new(config), &rules, "http://x")
+            .await
+            .expect("state");
+        let panics = get(|| async {
+            if true {
+                panic!("a test's panic")
+            }
+        });
+        let hangs = get(std::future::pending::<()>);
+        Router::new()
+            .route("/scim/panic", panics.clone())
+            .route("/panic", panics)
+            .route("/scim/hang", hangs)
+            .layer(middleware::from_fn_with_state(state, edge))
+    }
+
+    async fn ask(router: Router, path: &str) -> (u16, http::HeaderMap, String) {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let (parts, body) = router.oneshot(request).await.expect("never fails").into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        (
+            parts.status.as_u16(),
+            parts.headers,
+            String::from_utf8_lossy(&body).into_owned(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_500_in_the_right_form() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let router = router(folder.path(), Period::seconds(10)).await;
+        let (status, headers, body) = ask(router.clone(), "/scim/panic").await;
+        assert_eq!(
+            (status, headers[header::CONTENT_TYPE].to_str().ok()),
+            (500, Some("application/scim+json"))
+        );
+        assert!(
+            body.contains("\"status\":\"500\"") && !body.contains("a test's panic"),
+            "{body}"
+        );
+        assert!(headers.contains_key(&REQUEST_ID));
+        let (status, _, body) = ask(router, "/panic").await;
+        assert!(
+            status == 500 && !body.contains('{') && !body.contains("a test's panic"),
+            "{body}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_answered_503() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let router = router(folder.path(), Period::seconds(0)).await;
+        let (status, headers, body) = ask(router, "/scim/hang").await;
+        assert_eq!(
+            (status, headers[header::RETRY_AFTER].to_str().ok()),
+            (503, Some("5"))
+        );
+        assert!(body.contains("\"status\":\"503\""), "{body}");
+    }
+}

@@ -150,3 +150,116 @@ impl Signals {
         let _ = tokio::signal::ctrl_c().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::RawQuery;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    struct Running {
+        address: SocketAddr,
+        stopping: CancellationToken,
+        dropping: CancellationToken,
+        server: JoinHandle<()>,
+    }
+
+    async fn start(router: Router, grace: Duration) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (stopping, dropping) = (CancellationToken::new(), CancellationToken::new());
+        let limits = Limits {
+            connections: 8,
+            header_timeout: Duration::from_secs(10),
+            grace,
+        };
+        let (stop, drop) = (stopping.clone(), dropping.clone());
+        let server = tokio::spawn(async move { serve(listener, router, limits, &stop, &drop).await });
+        Running {
+            address,
+            stopping,
+            dropping,
+            server,
+        }
+    }
+
+    async fn ask(address: SocketAddr, request: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    /// A route that says when it was entered and answers when it is told to.
+    fn slow() -> (Router, Arc<Notify>, Arc<Notify>) {
+        let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (enter, wait) = (Arc::clone(&entered), Arc::clone(&release));
+        let handler = move || async move {
+            enter.notify_one();
+            wait.notified().await;
+            "done"
+        };
+        (Router::new().route("/slow", get(handler)), entered, release)
+    }
+
+    #[tokio::test]
+    async fn raw_quotes_in_a_query_reach_the_handler() {
+        let echo = |RawQuery(query): RawQuery| async move { query.unwrap_or_default() };
+        let running = start(Router::new().route("/q", get(echo)), Duration::ZERO).await;
+        let request = "GET /q?filter=userName+eq+\"x\" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let answer = ask(running.address, request).await.expect("an answer");
+        assert!(answer.ends_with("filter=userName+eq+%22x%22"), "{answer}");
+        running.stopping.cancel();
+        running.server.await.expect("the server ends");
+    }
+
+    #[tokio::test]
+    async fn the_first_signal_ends_intake_and_lets_work_finish() {
+        let (router, entered, release) = slow();
+        let running = start(router, Duration::from_secs(60)).await;
+        let asked = tokio::spawn(ask(running.address, SLOW));
+        entered.notified().await;
+        running.stopping.cancel();
+        while TcpStream::connect(running.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        release.notify_one();
+        assert!(
+            asked
+                .await
+                .expect("no panic")
+                .expect("an answer")
+                .ends_with("done")
+        );
+        running.server.await.expect("the server ends");
+    }
+
+    #[tokio::test]
+    async fn the_second_signal_and_the_deadline_drop_work() {
+        for (grace, second) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
+            let (router, entered, _release) = slow();
+            let running = start(router, grace).await;
+            let asked = tokio::spawn(ask(running.address, SLOW));
+            entered.notified().await;
+            running.stopping.cancel();
+            if second {
+                running.dropping.cancel();
+            }
+            running.server.await.expect("the server ends");
+            assert!(
+                asked
+                    .await
+                    .expect("no panic")
+                    .is_ok_and(|answer| answer.is_empty()),
+                "nothing was answered"
+            );
+        }
+    }
+}
