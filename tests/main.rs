@@ -2,6 +2,12 @@
 
 #![expect(unreachable_pub, reason = "the harness is written as a small library")]
 
+mod a_new_room;
+mod a_person_back;
+mod by_hand;
+mod cli_beside_server;
 mod conformance;
+mod durability;
 mod harness;
 mod lifecycle;
+mod races;

@@ -43,6 +43,11 @@ impl Client {
         }
     }
 
+    /// The API of a server at another address.
+    pub(super) fn moved_to(&self, server: &str) -> Self {
+        Self::api(server, &self.token)
+    }
+
     /// The same root with another token; an empty one is not sent.
     pub fn with_token(&self, token: &str) -> Self {
         Self {

@@ -7,10 +7,12 @@ mod answer;
 mod api;
 mod cli;
 mod config;
+mod desk;
 mod needs;
 mod output;
 mod scim2;
 mod server;
+mod stage;
 mod world;
 
 use std::time::Duration;
@@ -19,10 +21,12 @@ pub use answer::Answer;
 pub use api::Client;
 pub use cli::Finished;
 pub use config::{Config, Source};
+pub use desk::{Desk, Order, Room};
 pub use needs::{python, seeded_binary, strace};
 pub use output::Output;
 pub use scim2::Scim2;
 pub use server::Server;
+pub use stage::{Crowd, Stage};
 pub use world::World;
 
 /// How long anything may take before it counts as stuck. Generous: only a broken program ever waits this long.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Client, Config, Finished, Scim2, Server};
+use super::{Client, Config, Desk, Finished, Scim2, Server};
 
 /// A deployment of its own, gone with the test.
 pub struct World {
@@ -57,6 +57,15 @@ impl World {
     /// Starts the server, on the data that are there.
     pub async fn serve(&self) -> Server {
         Server::start(self.command(&["serve"])).await
+    }
+
+    /// Starts the server as somebody does who tries it out: without a config file.
+    pub async fn serve_trying_out(&self) -> Server {
+        let mut command = Command::new(&self.binary);
+        command.arg("serve").current_dir(self.folder());
+        clean_environment(&mut command);
+        command.env("USHER_SERVER__LISTEN", "127.0.0.1:0");
+        Server::start(command).await
     }
 
     /// Starts the server under another program, such as a tracer.
@@ -118,6 +127,17 @@ impl World {
     #[track_caller]
     pub fn api(&self, server: &Server) -> Client {
         Client::api(server.address(), &self.role_token("admin"))
+    }
+
+    /// Clients for the API, one for each kind of people.
+    #[track_caller]
+    pub fn desk(&self, server: &Server) -> Desk {
+        let client = |role| Client::api(server.address(), &self.role_token(role));
+        Desk {
+            it: client("it"),
+            support: client("support"),
+            portal: client("app"),
+        }
     }
 
     /// A plain client for a source's SCIM endpoint.

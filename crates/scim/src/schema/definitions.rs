@@ -157,7 +157,9 @@ const MEMBERS: &[Attribute] = &[
     Attribute::string("type", "What the member is.")
         .suggest(&["User", "Group"])
         .mutability(Mutability::Immutable),
-    Attribute::string("display", "The name of the member.").mutability(Mutability::ReadOnly),
+    Attribute::string("display", "The name of the member.")
+        .mutability(Mutability::ReadOnly)
+        .returned(Returned::Request),
 ];
 
 /// `urn:ietf:params:scim:schemas:core:2.0:Group`.
