@@ -2,15 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
-use usher_core::{Role, Timestamp, TokenId};
-use usher_engine::{About, EngineError, EventKind};
-use usher_storage::Tx;
-use usher_storage::query;
-use usher_storage::query::token::{NewToken, TokenRow};
+use usher_core::{Role, SourceName};
+use usher_engine::{Engine, EngineError};
+use usher_storage::query::token::TokenRow;
+use usher_storage::{Tx, query};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,7 +19,8 @@ use super::view::{NewTokenView, TokenView};
 use super::write::{Because, Write, inputs};
 use super::{ApiError, name, words};
 use crate::AppState;
-use crate::access::Secret;
+use crate::access::{Purpose, TokenRequest, issue_token, revoke_token};
+use crate::config::Period;
 
 /// The longest label.
 const MAX_LABEL: usize = 200;
@@ -49,14 +47,7 @@ async fn list(State(state): State<AppState>) -> Result<Json<Page<TokenView>>, Ap
 #[utoipa::path(get, path = "/tokens/{token}", tag = "tokens",
     responses((status = 200, body = TokenView), Problems))]
 async fn get(State(state): State<AppState>, Path(token): Path<String>) -> Result<Json<TokenView>, ApiError> {
-    let row = state
-        .engine
-        .read(move |tx| {
-            let token = token.clone();
-            Box::pin(async move { Ok::<_, ApiError>(find(tx, &token).await?) })
-        })
-        .await?;
-    Ok(Json(row.into()))
+    Ok(Json(shown(&state.engine, token).await?))
 }
 
 /// A token to make: for a source or for a role.
@@ -65,7 +56,8 @@ async fn get(State(state): State<AppState>, Path(token): Path<String>) -> Result
 struct NewTokenInput {
     /// The source that an identity provider pushes to with it.
     #[serde(default)]
-    source: Option<String>,
+    #[schema(value_type = Option<String>)]
+    source: Option<SourceName>,
     /// What it may do in the API.
     #[serde(default)]
     #[schema(value_type = Option<words::Role>)]
@@ -75,10 +67,10 @@ struct NewTokenInput {
     /// The e-mail address of the person that it acts for; required for a requester.
     #[serde(default)]
     subject: Option<String>,
-    /// When it ends by itself.
+    /// How long it works, such as `90d`; until it is revoked when left out.
     #[serde(default)]
-    #[schema(value_type = Option<words::Time>)]
-    expires: Option<Timestamp>,
+    #[schema(value_type = Option<String>)]
+    expires_in: Option<Period>,
     /// Why, for the history.
     #[serde(default)]
     reason: Option<String>,
@@ -90,97 +82,58 @@ inputs!(NewTokenInput);
 /// would have to be stored.
 #[utoipa::path(post, path = "/tokens", tag = "tokens", request_body = NewTokenInput,
     responses((status = 201, body = NewTokenView), Problems))]
-async fn create(write: Write<NewTokenInput>) -> Result<Response, ApiError> {
+async fn create(
+    State(state): State<AppState>,
+    write: Write<NewTokenInput>,
+) -> Result<(StatusCode, Json<NewTokenView>), ApiError> {
     if write.has_key() {
         return Err(ApiError::malformed(
             "Idempotency-Key",
             "tokens are not made under a key, because their secret is not stored; revoke one that you lost",
         ));
     }
-    let secret = Secret::draw();
-    write
-        .run(StatusCode::CREATED, move |unit, body| {
-            let secret = secret.clone();
-            Box::pin(async move {
-                check(body, unit.now())?;
-                let source = match &body.source {
-                    Some(source) => Some(name::source(unit.tx(), source).await?),
-                    None => None,
-                };
-                let id: TokenId = unit.id();
-                let token = NewToken {
-                    id,
-                    hash: secret.hash(),
-                    source: source.as_ref().map(|source| source.key),
-                    role: body.role,
-                    label: body.label.trim(),
-                    subject: body.subject.as_deref(),
-                    created: unit.now(),
-                    expires: body.expires,
-                };
-                query::token::insert(unit.tx(), &token).await?;
-                let about = About {
-                    source: source.map(|source| source.key),
-                    ..About::default()
-                };
-                let data =
-                    json!({ "token": id, "source": body.source, "role": body.role, "label": token.label });
-                unit.tell(EventKind::TokenCreated, about, &data);
-                let row = find(unit.tx(), &id.to_string()).await?;
-                Ok(NewTokenView {
-                    token: secret.expose().to_owned().into(),
-                    about: row.into(),
-                })
-            })
-        })
-        .await
-}
-
-fn check(body: &NewTokenInput, now: Timestamp) -> Result<(), EngineError> {
-    if body.source.is_some() == body.role.is_some() {
-        return Err(EngineError::invalid(
-            "role",
-            "a token is either for a source or for a role: name exactly one of them",
-        ));
+    let (body, cause) = write.into_parts();
+    let purpose = match (&body.source, body.role) {
+        (Some(source), None) => Purpose::Source(source.clone()),
+        (None, Some(role)) => Purpose::Role(role),
+        _ => {
+            let problem = "a token is either for a source or for a role: name exactly one of them";
+            return Err(EngineError::invalid("role", problem).into());
+        }
+    };
+    if body.label.len() > MAX_LABEL {
+        return Err(EngineError::invalid("label", format!("say it in at most {MAX_LABEL} bytes")).into());
     }
-    if body.role == Some(Role::Requester) && body.subject.is_none() {
-        return Err(EngineError::invalid(
-            "subject",
-            "a requester sees their own orders only: say whose, by e-mail address",
-        ));
-    }
-    if body.label.trim().is_empty() || body.label.len() > MAX_LABEL {
-        return Err(EngineError::invalid(
-            "label",
-            format!("say in 1 to {MAX_LABEL} bytes where the token is used"),
-        ));
-    }
-    if body.expires.is_some_and(|expires| expires <= now) {
-        return Err(EngineError::invalid("expires", "it lies in the past"));
-    }
-    Ok(())
+    let request = TokenRequest {
+        purpose,
+        label: body.label.trim().to_owned(),
+        subject: body.subject.clone(),
+        expires_in: body.expires_in,
+    };
+    let issued = issue_token(&state.engine, cause, request).await?;
+    let about = shown(&state.engine, issued.id.to_string()).await?;
+    let token = issued.token.into();
+    Ok((StatusCode::CREATED, Json(NewTokenView { token, about })))
 }
 
 /// Revokes a token; servers refuse it within a second. Revoking it again changes nothing.
 #[utoipa::path(post, path = "/tokens/{token}/revoke", tag = "tokens", request_body = Because,
     responses((status = 200, body = TokenView), Problems))]
-async fn revoke(Path(token): Path<String>, write: Write<Because>) -> Result<Response, ApiError> {
-    write
-        .run(StatusCode::OK, move |unit, _body| {
+async fn revoke(
+    State(state): State<AppState>,
+    Path(token): Path<String>,
+    write: Write<Because>,
+) -> Result<Json<TokenView>, ApiError> {
+    let (_, cause) = write.into_parts();
+    revoke_token(&state.engine, cause, name::id("token", &token)?).await?;
+    Ok(Json(shown(&state.engine, token).await?))
+}
+
+async fn shown(engine: &Engine, token: String) -> Result<TokenView, ApiError> {
+    engine
+        .read(move |tx| {
             let token = token.clone();
-            Box::pin(async move {
-                let row = find(unit.tx(), &token).await?;
-                let now = unit.now();
-                if query::token::revoke(unit.tx(), row.id, now).await? {
-                    let data = json!({ "token": row.id, "label": row.label });
-                    let about = About {
-                        source: row.source,
-                        ..About::default()
-                    };
-                    unit.tell(EventKind::TokenRevoked, about, &data);
-                }
-                Ok(TokenView::from(find(unit.tx(), &token).await?))
-            })
+            Box::pin(async move { Ok(find(tx, &token).await?.into()) })
         })
         .await
 }

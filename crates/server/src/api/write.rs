@@ -133,6 +133,11 @@ impl<B: Input> Write<B> {
         Ok(respond(answer, replayed))
     }
 
+    /// The body, and who asks and why, for what is not one unit of its own.
+    pub(super) fn into_parts(self) -> (Arc<B>, Cause) {
+        (self.body, self.cause)
+    }
+
     /// Whether the client sent an idempotency key.
     pub(super) const fn has_key(&self) -> bool {
         self.key.is_some()
@@ -293,6 +298,10 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, ApiEr
 
 fn parse<B: Input>(bytes: &[u8]) -> Result<B, ApiError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    // A list would be taken for the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::malformed("body", "send a JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| ApiError::malformed("body", error.to_string()))
 }
 

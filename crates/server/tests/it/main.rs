@@ -1,6 +1,7 @@
 //! The real router on a fresh database, called as the server calls it.
 
 mod access;
+mod api;
 mod bad_input;
 mod bulk;
 mod concurrency;
