@@ -8,10 +8,15 @@ use std::time::{Duration, Instant};
 const WINDOW: Duration = Duration::from_secs(60);
 const MOST: usize = 10_000;
 
+/// An address, and what it wanted to get into.
+type Place = (Option<IpAddr>, String);
+/// When the count began, and how far it is.
+type Window = (Instant, u32);
+
 /// Counts refusals for each address and place in windows of a minute.
 pub(super) struct Throttle {
     limit: u32,
-    counts: Mutex<HashMap<(Option<IpAddr>, String), (Instant, u32)>>,
+    counts: Mutex<HashMap<Place, Window>>,
 }
 
 impl Throttle {

@@ -28,6 +28,9 @@ pub(super) struct Call {
     request_id: Arc<str>,
 }
 
+/// A parameter of the URL, decoded.
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// What a request brings.
 #[derive(Default)]
 pub(super) struct Inputs {
@@ -130,7 +133,7 @@ impl Inputs {
     }
 
     /// The parameters of the URL.
-    pub(super) fn pairs(&self) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, ScimError> {
+    pub(super) fn pairs(&self) -> Result<Vec<Pair<'_>>, ScimError> {
         self.query.as_deref().map_or_else(|| Ok(Vec::new()), decode_query)
     }
 

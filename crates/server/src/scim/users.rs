@@ -37,7 +37,14 @@ pub(super) async fn create(call: &Call, inputs: Inputs) -> Result<Answer, Failur
             })
         })
         .await?;
-    answer(call, StatusCode::CREATED, &row, attributes, groups, &projection)
+    answer(
+        call,
+        StatusCode::CREATED,
+        &row,
+        attributes,
+        groups.as_deref(),
+        &projection,
+    )
 }
 
 /// GET: 200, or 304 when the client's version is current.
@@ -68,7 +75,7 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
         StatusCode::OK,
         &row,
         render::stored(&row.resource)?,
-        groups,
+        groups.as_deref(),
         &projection,
     )
 }
@@ -79,14 +86,14 @@ pub(super) async fn replace(call: &Call, id: &str, inputs: Inputs) -> Result<Ans
     let attributes =
         canonicalise(call.json(&inputs.body)?, &USER_TYPE, call.limits().max_members)?.attributes;
     let edit = Arc::new(Edit::Whole(User::new(&attributes), attributes));
-    change(call, id, inputs, projection, edit).await
+    change(call, id, inputs, &projection, edit).await
 }
 
 /// PATCH: answers 200 with the user, changed or not.
 pub(super) async fn patch(call: &Call, id: &str, inputs: Inputs) -> Result<Answer, Failure> {
     let projection = inputs.projection()?;
     let request = PatchRequest::parse(call.json(&inputs.body)?, &USER_TYPE, &call.patch_limits())?;
-    change(call, id, inputs, projection, Arc::new(Edit::Parts(request))).await
+    change(call, id, inputs, &projection, Arc::new(Edit::Parts(request))).await
 }
 
 /// DELETE: 204.
@@ -116,7 +123,7 @@ async fn change(
     call: &Call,
     id: &str,
     inputs: Inputs,
-    projection: Projection,
+    projection: &Projection,
     edit: Arc<Edit>,
 ) -> Result<Answer, Failure> {
     let (id, source) = (parse_id(id)?, call.source.key);
@@ -154,7 +161,14 @@ async fn change(
             })
         })
         .await?;
-    answer(call, StatusCode::OK, &row, attributes, groups, &projection)
+    answer(
+        call,
+        StatusCode::OK,
+        &row,
+        attributes,
+        groups.as_deref(),
+        projection,
+    )
 }
 
 fn answer(
@@ -162,11 +176,11 @@ fn answer(
     status: StatusCode,
     row: &UserRow,
     attributes: Attributes,
-    groups: Groups,
+    groups: Option<&[(SourceGroupId, String)]>,
     projection: &Projection,
 ) -> Result<Answer, Failure> {
     let base = &call.source.base;
-    let body = render::user_bytes(row, attributes, groups.as_deref(), base, projection);
+    let body = render::user_bytes(row, attributes, groups, base, projection);
     Ok(Answer::resource(status, render::about_user(row, base), body))
 }
 

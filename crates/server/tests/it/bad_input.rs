@@ -87,6 +87,7 @@ impl Place {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better in the tables below")]
 fn ops(operations: Value) -> Value {
     json!({ "schemas": [PATCH_OP], "Operations": operations })
 }

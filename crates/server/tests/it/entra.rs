@@ -181,7 +181,7 @@ async fn a_group_is_created_probed_filled_and_emptied() {
     assert_eq!(probe.expect(200).json()["totalResults"], 1);
     let legacy = json!([{ "op": "Remove", "path": "members", "value": [{ "$ref": null, "value": id }] }]);
     world.patch(&path, &legacy).await.expect(200);
-    assert_eq!(world.members(&group).await, [other.clone()]);
+    assert_eq!(world.members(&group).await, std::slice::from_ref(&other));
     let flagged = json!([{ "op": "remove", "path": format!("members[value eq \"{other}\"]") }]);
     world.patch(&path, &flagged).await.expect(200);
     assert!(world.members(&group).await.is_empty());

@@ -179,7 +179,7 @@ async fn put_replaces_members_where_it_names_them() {
         .expect(200);
     assert_eq!(
         world.members(&group).await,
-        [ada.clone()],
+        std::slice::from_ref(&ada),
         "a rename empties no group"
     );
     let body = json!({ "displayName": "Council", "members": [{ "value": bob }] });

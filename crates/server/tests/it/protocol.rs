@@ -148,7 +148,7 @@ async fn what_is_deleted_is_gone_everywhere() {
     let world = World::new().await;
     let id = world.user("ada").await;
     let group = world.group("board", &[&id]).await;
-    assert_eq!(world.members(&group).await, [id.clone()]);
+    assert_eq!(world.members(&group).await, std::slice::from_ref(&id));
     assert!(
         world
             .delete(&format!("/Users/{id}"))
