@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
-use usher_storage::StorageError;
+use usher_storage::{StorageError, query};
 
 use crate::AppState;
 
@@ -27,7 +27,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
     }
     let answer: Result<(), StorageError> = state
         .engine
-        .read(|tx| Box::pin(async move { tx.query_one("SELECT 1", &[]).await.map(|_| ()) }))
+        .read(|tx| Box::pin(async move { query::policy::version(tx).await.map(|_| ()) }))
         .await;
     match answer {
         Ok(()) => "ready\n".into_response(),

@@ -11,7 +11,9 @@ use crate::cli;
 /// ```no_run
 /// use usher_server::Usher;
 /// # fn acme(_: &usher_core::Settings)
-/// # -> Result<std::sync::Arc<dyn usher_core::ProvisioningAdapter>, usher_core::AdapterError> { unimplemented!() }
+/// # -> Result<std::sync::Arc<dyn usher_core::ProvisioningAdapter>, usher_core::AdapterError> {
+/// #     Err(usher_core::AdapterError::unsupported("build", "there is no acme here"))
+/// # }
 ///
 /// fn main() -> std::process::ExitCode {
 ///     Usher::new().register("acme", acme).run()
