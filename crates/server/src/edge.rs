@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use usher_scim::ScimError;
 
-use crate::{AppState, scim};
+use crate::{AppState, api, scim};
 
 /// The id of a request, in logs, answers and the history of what it changed.
 #[derive(Debug, Clone)]
@@ -25,8 +25,7 @@ const MAX_ID: usize = 128;
 pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
-    let is_scim = scim::is_scim_path(request.uri().path());
-    let area = if is_scim { "scim" } else { "other" };
+    let area = Area::of(request.uri().path());
     let method = request.method().clone();
     // The query is left out: filters hold personal data.
     let path = request.uri().path().to_owned();
@@ -39,29 +38,23 @@ pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, ne
         Ok(Ok(response)) => response,
         Ok(Err(_elapsed)) => {
             span.in_scope(|| tracing::warn!(%method, path, "the request took too long"));
-            failure(
-                is_scim,
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the request took too long; try again later",
-            )
+            let detail = "the request took too long; try again later";
+            failure(area, StatusCode::SERVICE_UNAVAILABLE, detail, (&path, &id))
         }
         Err(panic) => {
             let message = panic_message(&*panic);
             span.in_scope(|| tracing::error!(%method, path, panic = message, "a handler panicked"));
-            failure(
-                is_scim,
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the server could not complete the request; nothing was changed, try again",
-            )
+            let detail = "the server could not complete the request; nothing was changed, try again";
+            failure(area, StatusCode::INTERNAL_SERVER_ERROR, detail, (&path, &id))
         }
     };
 
     finish_headers(&mut response, &id);
     let status = response.status();
     let elapsed = started.elapsed();
-    metrics::counter!("usher_http_requests_total", "area" => area, "status" => status_class(status))
+    metrics::counter!("usher_http_requests_total", "area" => area.as_str(), "status" => status_class(status))
         .increment(1);
-    metrics::histogram!("usher_http_request_seconds", "area" => area).record(elapsed.as_secs_f64());
+    metrics::histogram!("usher_http_request_seconds", "area" => area.as_str()).record(elapsed.as_secs_f64());
     span.in_scope(|| {
         let (status, micros) = (status.as_u16(), elapsed.as_micros());
         tracing::debug!(%method, path, status, micros, "answered");
@@ -95,11 +88,39 @@ fn fresh_id() -> Arc<str> {
     format!("{:016x}-{:x}", *START, COUNT.fetch_add(1, Ordering::Relaxed)).into()
 }
 
-fn failure(is_scim: bool, status: StatusCode, detail: &'static str) -> Response {
-    let mut response = if is_scim {
-        scim::error_response(&ScimError::new(status.as_u16(), None, detail))
-    } else {
-        (status, detail).into_response()
+/// Whose form of an answer is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Area {
+    Scim,
+    Api,
+    Other,
+}
+
+impl Area {
+    fn of(path: &str) -> Self {
+        if scim::is_scim_path(path) {
+            Self::Scim
+        } else if api::is_api_path(path) {
+            Self::Api
+        } else {
+            Self::Other
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scim => "scim",
+            Self::Api => "api",
+            Self::Other => "other",
+        }
+    }
+}
+
+fn failure(area: Area, status: StatusCode, detail: &'static str, (path, id): (&str, &str)) -> Response {
+    let mut response = match area {
+        Area::Scim => scim::error_response(&ScimError::new(status.as_u16(), None, detail)),
+        Area::Api => api::failure(status, detail, path, id),
+        Area::Other => (status, detail).into_response(),
     };
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response

@@ -83,7 +83,9 @@ async fn list(
             format!("wait at most {LONGEST_WAIT} seconds, and ask again"),
         ));
     }
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(place.wait);
+    // The answer leaves before the server's own time limit.
+    let longest = state.config.server.request_timeout.duration().mul_f32(0.8);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(place.wait).min(longest);
     let mut after = place.after;
     loop {
         let rows = read(&state.engine, after, limit).await?;

@@ -34,7 +34,8 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use utoipa::OpenApi;
 use utoipa::openapi::RefOr;
@@ -76,7 +77,23 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .method_not_allowed_fallback(no_endpoint)
         .layer(middleware::from_fn_with_state(state.clone(), roles::authorise))
         .layer(middleware::from_fn(complete));
-    Router::new().nest(ROOT, endpoints)
+    let elsewhere = Router::new()
+        .route("/api", any(no_endpoint))
+        .route("/api/", any(no_endpoint))
+        .route("/api/{*rest}", any(no_endpoint))
+        .layer(middleware::from_fn(complete));
+    Router::new().nest(ROOT, endpoints).merge(elsewhere)
+}
+
+/// Whether a path belongs to the API.
+pub(crate) fn is_api_path(path: &str) -> bool {
+    path.strip_prefix("/api")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What is answered in the place of an endpoint that took too long or panicked.
+pub(crate) fn failure(status: StatusCode, detail: &str, instance: &str, request_id: &str) -> Response {
+    Problem::around(status, detail, instance, request_id).into_response()
 }
 
 /// The OpenAPI document, as text that ends with a line break.

@@ -89,9 +89,6 @@ pub enum ApiError {
         /// The plan as it is now.
         plan: Value,
     },
-    /// The answer took too long.
-    #[error("the answer took longer than the server's limit; what was asked for may have been done")]
-    Timeout,
 }
 
 impl From<StorageError> for ApiError {
@@ -196,18 +193,14 @@ impl ApiError {
                 "It changed meanwhile",
             ),
             Self::PlanChanged { .. } => (StatusCode::CONFLICT, "plan_changed", "The plan changed"),
-            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "The answer took too long"),
         }
     }
 
     /// What to do next, where the error knows.
     fn next(&self) -> Option<String> {
         match self {
-            Self::Engine(EngineError::Refused(refusal)) => Some(refusal.next.clone()),
-            Self::Engine(EngineError::PlanChanged { .. }) | Self::PlanChanged { .. } => {
-                Some("look at the plan as it is now and confirm its digest".into())
-            }
-            Self::Engine(EngineError::Storage(StorageError::Busy)) => Some("try again".into()),
+            Self::Engine(error) => next_of_engine(error),
+            Self::PlanChanged { .. } => Some(LOOK_AGAIN.into()),
             Self::Unauthenticated(_) => {
                 Some("send `Authorization: Bearer` and a token made by `usher token create --role`".into())
             }
@@ -218,9 +211,6 @@ impl ApiError {
             }
             Self::KeyReused => Some("take a new key for each request".into()),
             Self::VersionChanged { .. } => Some("read it again, and repeat the change on that".into()),
-            Self::Timeout => {
-                Some("look whether it was done, or repeat it under the same idempotency key".into())
-            }
             _ => None,
         }
     }
@@ -228,37 +218,85 @@ impl ApiError {
     /// The problem's details, without what only the request knows.
     #[must_use]
     pub fn problem(&self) -> Problem {
+        if let Self::Engine(error) = self {
+            return Problem::of_engine(error);
+        }
         let (status, code, title) = self.sort();
-        let detail = match self {
-            Self::Engine(EngineError::Refused(refusal)) => refusal.message.clone(),
-            Self::Engine(EngineError::Storage(error)) if !is_for_clients(error) => {
-                "the server failed; its log has the reason under the request's id".into()
+        let mut problem = Problem::new(status, code, title, self.to_string());
+        problem.next = self.next();
+        match self {
+            Self::PlanChanged { digest, plan } => {
+                problem.digest = Some(digest.clone());
+                problem.plan = Some(plan.clone());
             }
-            other => other.to_string(),
-        };
-        let (digest, plan) = match self {
-            Self::PlanChanged { digest, plan } => (Some(digest.clone()), Some(plan.clone())),
-            Self::Engine(EngineError::PlanChanged { digest }) => (Some(digest.clone()), None),
-            _ => (None, None),
-        };
-        Problem {
+            Self::Malformed { field, .. } => problem.field = Some((*field).to_owned()),
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &str, title: &'static str, detail: String) -> Self {
+        Self {
             kind: format!("urn:problem-type:usher:{code}"),
             title,
             status: status.as_u16(),
             detail,
             instance: None,
             code: code.to_owned(),
-            next: self.next(),
-            field: match self {
-                Self::Engine(EngineError::Invalid { field, .. }) | Self::Malformed { field, .. } => {
-                    Some((*field).to_owned())
-                }
-                _ => None,
-            },
+            next: None,
+            field: None,
             request_id: None,
-            digest,
-            plan,
+            digest: None,
+            plan: None,
         }
+    }
+
+    /// What the engine said, as a problem. What only the log may know is left out.
+    #[must_use]
+    pub fn of_engine(error: &EngineError) -> Self {
+        let (status, code, title) = sort_engine(error);
+        let detail = match error {
+            EngineError::Refused(refusal) => refusal.message.clone(),
+            EngineError::Storage(error) if !is_for_clients(error) => {
+                "the server failed; its log has the reason under the request's id".into()
+            }
+            other => other.to_string(),
+        };
+        let mut problem = Self::new(status, code, title, detail);
+        problem.next = next_of_engine(error);
+        match error {
+            EngineError::PlanChanged { digest } => problem.digest = Some(digest.clone()),
+            EngineError::Invalid { field, .. } => problem.field = Some((*field).to_owned()),
+            _ => {}
+        }
+        problem
+    }
+
+    /// What goes wrong around the endpoints: a time limit, a panic.
+    pub(super) fn around(status: StatusCode, detail: &str, instance: &str, request_id: &str) -> Self {
+        let (code, title) = match status {
+            StatusCode::SERVICE_UNAVAILABLE => ("timeout", "The answer took too long"),
+            _ => ("internal", "The server failed"),
+        };
+        Self {
+            instance: Some(instance.to_owned()),
+            request_id: Some(request_id.to_owned()),
+            ..Self::new(status, code, title, detail.to_owned())
+        }
+    }
+}
+
+/// What to do about a plan that changed.
+const LOOK_AGAIN: &str = "look at the plan as it is now and confirm its digest";
+
+fn next_of_engine(error: &EngineError) -> Option<String> {
+    match error {
+        EngineError::Refused(refusal) => Some(refusal.next.clone()),
+        EngineError::PlanChanged { .. } => Some(LOOK_AGAIN.into()),
+        EngineError::Storage(StorageError::Busy) => Some("try again".into()),
+        _ => None,
     }
 }
 

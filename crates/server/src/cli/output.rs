@@ -6,6 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::CliError;
+use crate::api::Problem;
 
 /// Prints to standard output; errors go to standard error.
 #[derive(Debug, Clone, Copy)]
@@ -55,11 +56,32 @@ impl Output {
         let message = error.to_string();
         // Nobody is left to tell when standard error is closed.
         let _ = if self.json {
-            writeln!(out, "{}", serde_json::json!({ "error": message }))
+            let problem = match error {
+                CliError::Engine(error) => Some(Problem::of_engine(error)),
+                _ => None,
+            };
+            let told = Failure {
+                error: &message,
+                code: problem.as_ref().map(|problem| problem.code.as_str()),
+                next: problem.as_ref().and_then(|problem| problem.next.as_deref()),
+            };
+            writeln!(out, "{}", serde_json::json!(told))
         } else {
             writeln!(out, "usher: {message}")
         };
     }
+}
+
+/// What programs are told when a command failed.
+#[derive(Debug, Serialize)]
+struct Failure<'a> {
+    error: &'a str,
+    /// A stable word, as in the API's problems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
 }
 
 /// A table for people; `nothing` stands in its place when there are no rows.

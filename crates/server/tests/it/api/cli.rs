@@ -170,7 +170,9 @@ fn exit_codes_tell_apart_what_is_wrong() {
     cli.fails("room show Nowhere", 5);
     cli.fails("hold show 7", 2);
     cli.fails("frobnicate", 2);
-    cli.fails("policy plan", 4);
+    let told: Value = serde_json::from_str(&cli.fails("policy plan --json", 4)).expect("JSON");
+    assert_eq!(told["code"], "no_proposal");
+    assert!(told["next"].is_string());
     let refused = cli.fails("mapping create Nowhere --group g", 5);
     assert!(refused.contains("room 'Nowhere'"), "{refused}");
 }

@@ -74,6 +74,21 @@ async fn every_problem_has_a_status_and_a_code() {
 }
 
 #[tokio::test]
+async fn nothing_under_api_answers_in_another_form() {
+    let world = World::new().await;
+    for path in ["/api", "/api/", "/api/v2/rooms", "/api/v1", "/api/v1/"] {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let answer = send(&world, request).await.refused(404, "no_endpoint");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{path}"
+        );
+        assert_eq!(answer.body["instance"], path);
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_another_type_is_refused() {
     let world = World::new().await;
     let api = Api::admin(&world).await;
