@@ -123,12 +123,19 @@ async fn list(
         start,
         limit: query.page_size(limits.page_size, limits.max_page_size),
     });
-    let shown = call
-        .read(move |tx| {
+    let shown = if listing.is_by_one_value() {
+        call.read_few(move |tx| {
             let listing = Arc::clone(&listing);
             Box::pin(async move { listing.show(tx).await })
         })
-        .await?;
+        .await?
+    } else {
+        call.read(move |tx| {
+            let listing = Arc::clone(&listing);
+            Box::pin(async move { listing.show(tx).await })
+        })
+        .await?
+    };
     let next = shown.next.map(|next| {
         let expires = now.saturating_add(
             jiff::SignedDuration::try_from(limits.cursor_timeout.duration()).unwrap_or_default(),
@@ -271,6 +278,16 @@ impl Listing {
             count: page.count,
             next,
         })
+    }
+
+    /// Whether it asks for what has one value of an attribute that hardly two have: what identity providers ask before
+    /// every change.
+    fn is_by_one_value(&self) -> bool {
+        let [part] = self.parts.as_slice() else {
+            return false;
+        };
+        let is_light = part.kind == Kind::Users || !self.projection.wants_members();
+        is_light && part.filter.is_none() && pages::is_by_one_value(part)
     }
 
     /// The order that an index has, if it is what the client asks for.
