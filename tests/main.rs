@@ -10,4 +10,5 @@ mod conformance;
 mod durability;
 mod harness;
 mod lifecycle;
+mod promises;
 mod races;

@@ -281,17 +281,17 @@ impl Desk {
 
     /// All items of a list, page by page.
     pub async fn all(&self, path: &str) -> Vec<Value> {
-        let (mut items, mut after) = (Vec::new(), String::new());
+        let (mut items, mut cursor) = (Vec::new(), String::new());
         let sign = if path.contains('?') { '&' } else { '?' };
         loop {
             let page = self
                 .support
-                .get(&format!("{path}{sign}limit=100{after}"))
+                .get(&format!("{path}{sign}limit=500{cursor}"))
                 .await
                 .expect(200);
             items.extend(page.list("/items"));
             match page.body["next"].as_str() {
-                Some(next) => after = format!("&cursor={next}"),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return items,
             }
         }

@@ -4,6 +4,7 @@
 //! savepoint, one wait for the disk. Callers hear of their result only after it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -19,6 +20,9 @@ use crate::tx::Tx;
 
 /// How many units share one commit at most.
 const BATCH: usize = 256;
+
+/// With the seeded fault: how long an answer is ahead of its commit, so that a kill right after it surely falls between.
+const FAULT_LASTS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(
     opening: &Opening,
@@ -114,6 +118,7 @@ impl Writer<'_> {
         }
         if cfg!(feature = "fault-ack-before-commit") {
             units.iter_mut().for_each(|unit| unit.answer());
+            std::thread::park_timeout(FAULT_LASTS);
         }
         if kept > 0 {
             self.session.step("COMMIT")?;
