@@ -114,6 +114,27 @@ async fn filters_find_exactly_what_they_say() {
     }
 }
 
+/// A final sigma is another letter than the one inside a word, and capitals have one sigma for both.
+#[tokio::test]
+async fn names_are_found_in_any_case_of_any_script() {
+    let world = World::new().await;
+    world.user("ΟΔΥΣΣΕΥΣ").await;
+    world.group("Straße Łódź", &[]).await;
+    for name in ["οδυσσευς", "Οδυσσευσ", "ΟΔΥΣΣΕΥΣ"] {
+        assert_eq!(
+            find(&world, "/Users", &format!("userName eq \"{name}\"")).await,
+            ["ΟΔΥΣΣΕΥΣ"],
+            "{name}"
+        );
+        world
+            .post("/Users", &json!({ "userName": name }))
+            .await
+            .refused(409, Some("uniqueness"));
+    }
+    let found = find(&world, "/Groups", "displayName eq \"STRAßE łÓDŹ\"").await;
+    assert_eq!(found, ["Straße Łódź"]);
+}
+
 #[tokio::test]
 async fn spellings_of_a_query_mean_the_same() {
     let world = World::new().await;

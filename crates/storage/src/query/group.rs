@@ -1,6 +1,7 @@
 //! Groups of sources.
 
 use usher_core::{SourceGroupId, SourceUserId, Timestamp};
+use usher_scim::compare::fold;
 
 use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
 
@@ -56,7 +57,7 @@ pub async fn by_name(tx: &mut Tx<'_>, source: SourceKey, name: &str) -> Result<V
     let sql = select_group!(
         "FROM source_group g WHERE g.source_id = $1 AND g.name_key = $2 AND g.gone_us IS NULL ORDER BY g.id"
     );
-    many(tx, sql, &[source.into(), name.to_lowercase().into()]).await
+    many(tx, sql, &[source.into(), fold(name).into_owned().into()]).await
 }
 
 /// The live groups with an `externalId`.
@@ -123,7 +124,7 @@ pub async fn insert(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageErro
             group.remote_id.as_deref().into(),
             group.external_id.as_deref().into(),
             group.display_name.as_str().into(),
-            group.display_name.to_lowercase().into(),
+            fold(&group.display_name).into_owned().into(),
             group.member_count.into(),
             group.gone.into(),
             group.version.into(),
@@ -147,7 +148,7 @@ pub async fn update(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageErro
             group.remote_id.as_deref().into(),
             group.external_id.as_deref().into(),
             group.display_name.as_str().into(),
-            group.display_name.to_lowercase().into(),
+            fold(&group.display_name).into_owned().into(),
             group.member_count.into(),
             group.gone.into(),
             group.version.into(),

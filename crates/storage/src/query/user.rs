@@ -1,6 +1,7 @@
 //! Users of sources.
 
 use usher_core::{PersonId, Scope, SourceGroupId, SourceUserId, Timestamp};
+use usher_scim::compare::fold;
 
 use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
 
@@ -70,7 +71,7 @@ pub async fn by_name(
 ) -> Result<Option<UserRow>, StorageError> {
     let sql =
         select_user!("FROM source_user u WHERE u.source_id = $1 AND u.user_key = $2 AND u.gone_us IS NULL");
-    one(tx, sql, &[source.into(), name.to_lowercase().into()]).await
+    one(tx, sql, &[source.into(), fold(name).into_owned().into()]).await
 }
 
 /// The live user, else the one that went last, that the source itself knows by an id.
@@ -182,7 +183,7 @@ pub async fn insert(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError>
             user.remote_id.as_deref().into(),
             user.external_id.as_deref().into(),
             user.user_name.as_str().into(),
-            user.user_name.to_lowercase().into(),
+            fold(&user.user_name).into_owned().into(),
             user.email.as_deref().into(),
             user.display_name.as_deref().into(),
             user.active.into(),
@@ -212,7 +213,7 @@ pub async fn update(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError>
             user.remote_id.as_deref().into(),
             user.external_id.as_deref().into(),
             user.user_name.as_str().into(),
-            user.user_name.to_lowercase().into(),
+            fold(&user.user_name).into_owned().into(),
             user.email.as_deref().into(),
             user.display_name.as_deref().into(),
             user.active.into(),
