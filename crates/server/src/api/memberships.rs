@@ -26,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(end))
         .routes(routes!(level))
         .routes(routes!(make_manual))
+        .routes(routes!(extend))
         .routes(routes!(add))
         .routes(routes!(explanations))
         .routes(routes!(person_history))
@@ -146,6 +147,35 @@ async fn make_manual(Path(id): Path<String>, write: Write<MakeManualInput>) -> R
         .await
 }
 
+/// When a manual membership ends by itself.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UntilInput {
+    /// The moment; never when left out.
+    #[serde(default)]
+    #[schema(value_type = Option<words::Time>)]
+    until: Option<Timestamp>,
+    /// Why, for the history.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Gives a manual membership another end, or none. `If-Match` with the version is honoured.
+#[utoipa::path(post, path = "/memberships/{membership}/until", tag = "memberships", request_body = UntilInput,
+    responses((status = 200, body = MembershipView), Problems))]
+async fn extend(Path(id): Path<String>, write: Write<UntilInput>) -> Result<Response, ApiError> {
+    let id = name::id("membership", &id)?;
+    let seen = write.seen;
+    write
+        .run(StatusCode::OK, move |unit, body| {
+            Box::pin(async move {
+                let row = unit.extend_manual(id, body.until, seen).await?;
+                Ok(memberships(unit.tx(), vec![row]).await?.pop())
+            })
+        })
+        .await
+}
+
 /// Somebody to add to a room by hand.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -167,7 +197,7 @@ struct NewMember {
     until: Option<Timestamp>,
 }
 
-inputs!(LevelInput, MakeManualInput, NewMember);
+inputs!(LevelInput, MakeManualInput, UntilInput, NewMember);
 
 /// Adds a person to a room by hand. Inside the organisation's own domains this is only possible for somebody who has an
 /// account.

@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
-use usher_core::{MembershipId, PersonId, RoomId, Timestamp};
+use usher_core::{MembershipId, PersonId, RoomId, RoomModel, Timestamp};
 use usher_engine::history::{self, StrayMember};
+use usher_engine::room::NewRoom;
 use usher_storage::query::membership::MembershipRow;
 use usher_storage::{Tx, query};
 use utoipa::{IntoParams, ToSchema};
@@ -18,12 +19,12 @@ use super::page::{Page, Paging};
 use super::problem::Problems;
 use super::view::{MembershipView, ParkedView, RoomView, StrayView, memberships, parked};
 use super::write::{Because, Write, inputs};
-use super::{ApiError, name};
+use super::{ApiError, name, words};
 use crate::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list))
+        .routes(routes!(list, create))
         .routes(routes!(get))
         .routes(routes!(members))
         .routes(routes!(strays))
@@ -50,6 +51,42 @@ async fn list(
         items: rows.into_iter().map(RoomView::from).collect(),
         next,
     }))
+}
+
+/// A room that the portal has already.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewRoomInput {
+    /// The name; no other room in use has it, in any case.
+    name: String,
+    /// Open or closed; closed when left out.
+    #[serde(default)]
+    #[schema(value_type = Option<words::RoomModel>)]
+    model: Option<RoomModel>,
+    /// Special features.
+    #[serde(default)]
+    features: Vec<String>,
+    /// Why, for the history.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Takes a room over that the portal has already; it is in use at once. New rooms come by an order.
+#[utoipa::path(post, path = "/rooms", tag = "rooms", request_body = NewRoomInput,
+    responses((status = 201, body = RoomView), Problems))]
+async fn create(write: Write<NewRoomInput>) -> Result<Response, ApiError> {
+    write
+        .run(StatusCode::CREATED, |unit, body| {
+            Box::pin(async move {
+                let room = NewRoom {
+                    name: body.name.clone(),
+                    model: body.model.unwrap_or(RoomModel::Closed),
+                    features: body.features.clone(),
+                };
+                Ok(RoomView::from(unit.create_room(room).await?))
+            })
+        })
+        .await
 }
 
 /// A room, by id or name.
@@ -219,7 +256,7 @@ pub(super) struct PortalRoom {
     pub(super) reason: Option<String>,
 }
 
-inputs!(PortalRoom);
+inputs!(NewRoomInput, PortalRoom);
 
 /// Reports the portal's id and address of a room. Its order goes on.
 #[utoipa::path(post, path = "/rooms/{room}/portal", tag = "rooms", request_body = PortalRoom,

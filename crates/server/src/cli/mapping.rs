@@ -1,8 +1,8 @@
-//! `usher mapping create|list|plan|confirm|replace|retire|bind`.
+//! `usher mapping create|list|plan|confirm|change|replace|retire|bind|unbind`.
 
 use clap::Subcommand;
 use usher_core::{MappingId, Rejoin};
-use usher_engine::mapping::{GroupRef, NewMapping, Terms};
+use usher_engine::mapping::{GroupRef, MappingChange, NewMapping, Terms};
 use usher_storage::query;
 
 use super::act::{Consent, Why};
@@ -50,6 +50,22 @@ enum Verb {
         mapping: String,
         #[command(flatten)]
         consent: Consent,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Change how people start by a mapping from now on.
+    Change {
+        /// The mapping, by id, or by the name of its room.
+        mapping: String,
+        #[command(flatten)]
+        terms: TermsArguments,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Take back to which group a pending mapping is bound.
+    Unbind {
+        /// The mapping, by id, or by the name of its room.
+        mapping: String,
         #[command(flatten)]
         why: Why,
     },
@@ -155,6 +171,31 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             consent,
             why,
         } => confirm(context, mapping, &consent, &why),
+        Verb::Change {
+            mapping: text,
+            terms,
+            why,
+        } => context.do_and_show(&why, one, move |unit| {
+            let (text, terms) = (text.clone(), terms.clone());
+            Box::pin(async move {
+                let id = name::mapping(unit.tx(), &text).await?.id;
+                let change = MappingChange {
+                    level: terms.level,
+                    rejoin: terms.rejoin,
+                    rejoin_days: terms.rejoin_days,
+                };
+                let row = unit.change_mapping(id, change).await?;
+                Ok(mapping(unit.tx(), row).await?)
+            })
+        }),
+        Verb::Unbind { mapping: text, why } => context.do_and_show(&why, one, move |unit| {
+            let text = text.clone();
+            Box::pin(async move {
+                let id = name::mapping(unit.tx(), &text).await?.id;
+                let row = unit.unbind_mapping(id).await?;
+                Ok(mapping(unit.tx(), row).await?)
+            })
+        }),
         Verb::Replace {
             mapping,
             group,

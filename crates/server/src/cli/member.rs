@@ -1,4 +1,4 @@
-//! `usher member list|explain|history|end|level|add|make-manual`.
+//! `usher member list|explain|history|end|level|add|extend|make-manual`.
 
 use std::fmt::Write as _;
 
@@ -67,6 +67,16 @@ enum Verb {
         level: String,
         #[command(flatten)]
         by_hand: ByHand,
+    },
+    /// Give a manual membership another end, or none.
+    Extend {
+        #[command(flatten)]
+        pair: Pair,
+        /// The moment, such as 2026-12-31T00:00:00Z; never when left out.
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Turn a managed membership into a manual one; --reason is needed.
     MakeManual {
@@ -164,6 +174,14 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
                 })
             })
         }
+        Verb::Extend { pair, until, why } => context.do_and_show(&why, show::membership, move |unit| {
+            let pair = pair.clone();
+            Box::pin(async move {
+                let row = name::active_membership(unit.tx(), &pair.room, &pair.person).await?;
+                let row = unit.extend_manual(row.id, until, Some(row.version)).await?;
+                one(unit.tx(), row).await
+            })
+        }),
         Verb::MakeManual { pair, level, by_hand } => {
             let why = by_hand.why.clone();
             context.do_and_show(&why, show::membership, move |unit| {

@@ -1,6 +1,6 @@
 //! `usher order …`: from the request for a new room to the room in use.
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use usher_core::{OrderId, RoomModel};
 use usher_engine::order::{Acceptance, BootstrapUser};
 use usher_storage::Tx;
@@ -92,12 +92,6 @@ struct Step {
     why: Why,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Model {
-    Open,
-    Closed,
-}
-
 #[derive(Debug, Clone, clap::Args)]
 struct Create {
     /// The name that the room shall have.
@@ -115,8 +109,8 @@ struct Create {
     #[arg(long)]
     all_content: bool,
     /// Whether the room is open or closed.
-    #[arg(long, value_enum, default_value = "closed")]
-    model: Model,
+    #[arg(long, default_value = "closed", value_parser = <RoomModel as std::str::FromStr>::from_str)]
+    model: RoomModel,
     /// A special feature; may be given several times.
     #[arg(long = "feature", value_name = "TEXT")]
     features: Vec<String>,
@@ -260,10 +254,7 @@ fn create(context: &Context<'_>, create: Create) -> Result<(), CliError> {
         room_name: Some(create.room),
         administrator: Some(create.administrator),
         all_content: Some(create.all_content),
-        model: Some(match create.model {
-            Model::Open => RoomModel::Open,
-            Model::Closed => RoomModel::Closed,
-        }),
+        model: Some(create.model),
         features: Some(create.features),
         source: create.source,
         group: Some(create.group),

@@ -1,6 +1,8 @@
-//! `usher room list|show|archive|reopen|strays|portal`.
+//! `usher room create|list|show|portal|archive|reopen|strays`.
 
 use clap::Subcommand;
+use usher_core::RoomModel;
+use usher_engine::room::NewRoom;
 use usher_storage::query;
 
 use super::act::Why;
@@ -21,6 +23,19 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Take a room over that the portal has already; new rooms come by an order.
+    Create {
+        /// The name.
+        name: String,
+        /// Whether the room is open or closed.
+        #[arg(long, default_value = "closed", value_parser = <RoomModel as std::str::FromStr>::from_str)]
+        model: RoomModel,
+        /// A special feature; may be given several times.
+        #[arg(long = "feature", value_name = "TEXT")]
+        features: Vec<String>,
+        #[command(flatten)]
+        why: Why,
+    },
     /// List rooms, archived ones included.
     List,
     /// Show a room and its members.
@@ -72,6 +87,19 @@ struct Shown {
 
 pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), CliError> {
     match arguments.verb {
+        Verb::Create {
+            name,
+            model,
+            features,
+            why,
+        } => context.do_and_show(&why, show::room, move |unit| {
+            let room = NewRoom {
+                name: name.clone(),
+                model,
+                features: features.clone(),
+            };
+            Box::pin(async move { Ok(RoomView::from(unit.create_room(room).await?)) })
+        }),
         Verb::List => {
             let rooms: Vec<RoomView> = context.look(|tx| {
                 Box::pin(async move {

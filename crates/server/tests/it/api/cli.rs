@@ -120,6 +120,8 @@ fn people_are_changed_by_hand_with_a_reason_that_the_feed_tells() {
     assert!(added.status.success(), "{}", text(&added.stderr));
     let level = cli.json("member level Board gil@partner.example user");
     assert_eq!(level["level"], "user");
+    let extended = cli.json("member extend Board gil@partner.example --until 2099-01-01T00:00:00Z");
+    assert_eq!(extended["until"], "2099-01-01T00:00:00Z");
     let ended = cli.json("member end Board gil@partner.example");
     assert_eq!(ended["end_reason"], "by_hand");
     assert!(cli.table("person find gil@partner.example").contains("Board"));
@@ -162,6 +164,36 @@ fn every_list_is_a_table_and_json() {
     assert!(cli.table("doctor").contains("database"));
     assert!(cli.json("policy show")["active"].is_object());
     assert_eq!(cli.run("openapi").stdout, usher_server::api::openapi().as_bytes());
+}
+
+#[test]
+fn a_mapping_is_made_changed_replaced_and_retired() {
+    let cli = Cli::new();
+    assert_eq!(cli.json("room create Council --model open")["state"], "live");
+    let made = cli.json("mapping create Council --group council-members");
+    assert_eq!(
+        (&made["state"], &made["named_by"]),
+        (&"pending".into(), &"name".into())
+    );
+    let changed = cli.json("mapping change Council --rejoin auto --rejoin-days 30");
+    assert_eq!(
+        (&changed["rejoin"], &changed["rejoin_days"]),
+        (&"auto".into(), &30.into())
+    );
+    let plan = cli.json("mapping plan Council");
+    let digest = plan["digest"].as_str().expect("a digest");
+    let confirmed = cli.json(&format!("mapping confirm Council --plan {digest}"));
+    assert_eq!(
+        (&confirmed["state"], &confirmed["complete"]),
+        (&"confirmed".into(), &true.into())
+    );
+    let refused = cli.fails("mapping replace Council --group others --yes", 4);
+    assert!(refused.contains("others"), "{refused}");
+    cli.fails("mapping retire Council --plan 00", 4);
+    assert_eq!(cli.json("mapping retire Council --yes")["state"], "retired");
+    assert_eq!(cli.json("room archive Council")["state"], "archived");
+    cli.fails("room show Council", 5);
+    assert_eq!(cli.json("source retire idp --yes")["state"], "retired");
 }
 
 #[test]

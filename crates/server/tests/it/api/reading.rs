@@ -202,6 +202,48 @@ async fn retiring_a_source_is_planned_first() {
 }
 
 #[tokio::test]
+async fn a_room_that_the_portal_has_is_taken_over_and_mapped() {
+    let world = World::new().await;
+    let api = Api::admin(&world).await;
+    let room = api
+        .post("/rooms", &json!({ "name": "Council", "model": "open" }))
+        .await
+        .expect(201);
+    assert_eq!(
+        (&room.body["state"], &room.body["model"]),
+        (&json!("live"), &json!("open"))
+    );
+    api.post("/rooms", &json!({ "name": "COUNCIL" }))
+        .await
+        .refused(409, "room_name_taken");
+    let group = world.group("Council", &[]).await;
+    let mapping = json!({ "room": "council", "source": "idp", "group": group, "rejoin": "never" });
+    let mapping = api.post("/mappings", &mapping).await.expect(201);
+    assert_eq!(mapping.body["group"], group);
+    let path = format!("/mappings/{}", mapping.id());
+    let stale = [("if-match", "\"9\"")];
+    let change = json!({ "level": "user" });
+    api.call("PATCH", &path, Some(&change), &stale)
+        .await
+        .refused(412, "version_changed");
+    let changed = api
+        .call("PATCH", "/mappings/Council", Some(&change), &[])
+        .await
+        .expect(200);
+    assert_eq!(
+        (&changed.body["level"], &changed.body["rejoin"]),
+        (&json!("user"), &json!("never"))
+    );
+    let unbound = api.post(&format!("{path}/unbind"), &json!({})).await.expect(200);
+    assert_eq!(unbound.body["group"], json!(null));
+    let bound = api
+        .post(&format!("{path}/bind"), &json!({ "group": group }))
+        .await
+        .expect(200);
+    assert_eq!(bound.body["group_name"], "Council");
+}
+
+#[tokio::test]
 async fn rooms_are_archived_and_reopened() {
     let world = World::new().await;
     let api = Api::admin(&world).await;

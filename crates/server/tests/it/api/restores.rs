@@ -138,6 +138,9 @@ async fn what_a_group_asks_for_is_not_ended_by_hand_but_may_be_made_manual() {
         (&json!("manual"), &json!("assistant"))
     );
     let path = format!("/memberships/{}", made.id());
+    let until = json!({ "until": "2027-01-01T00:00:00Z" });
+    let extended = api.post(&format!("{path}/until"), &until).await.expect(200);
+    assert_eq!(extended.body["until"], until["until"]);
     let stale = [("if-match", "\"77\"")];
     api.call("POST", &format!("{path}/end"), None, &stale)
         .await

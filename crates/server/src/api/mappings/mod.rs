@@ -1,12 +1,14 @@
 //! `/mappings`: which group leads to which room. Made without effect, shown as a plan, confirmed as that plan.
 
+mod replacement;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 use usher_core::{GroupNaming, MappingId, Rejoin};
-use usher_engine::mapping::{NewMapping, Terms};
+use usher_engine::mapping::{MappingChange, NewMapping, Terms};
 use usher_storage::query;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,19 +18,19 @@ use super::extract::{Path, Query};
 use super::page::{Page, Paging};
 use super::problem::Problems;
 use super::view::{MappingView, PlanView, SettledView, mapping, mappings, settled as settled_view};
-use super::write::{Confirmation, Write, inputs, or_new_plan};
+use super::write::{Because, Confirmation, Write, inputs, or_new_plan, still};
 use super::{ApiError, name, words};
 use crate::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
-        .routes(routes!(get))
+        .routes(routes!(get, change))
         .routes(routes!(plan))
         .routes(routes!(confirm))
         .routes(routes!(bind))
-        .routes(routes!(plan_replacement))
-        .routes(routes!(replace))
+        .routes(routes!(unbind))
+        .merge(replacement::router())
         .routes(routes!(plan_retirement))
         .routes(routes!(retire))
 }
@@ -150,6 +152,48 @@ async fn create(write: Write<NewMappingInput>) -> Result<Response, ApiError> {
         .await
 }
 
+/// What changes of a mapping; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MappingChangeInput {
+    /// Another level at which people start from now on; nobody who is in moves.
+    #[serde(default)]
+    level: Option<String>,
+    /// Another way with people who come back.
+    #[serde(default)]
+    #[schema(value_type = Option<words::Rejoin>)]
+    rejoin: Option<Rejoin>,
+    /// For `auto`: within how many days.
+    #[serde(default)]
+    rejoin_days: Option<u32>,
+    /// Why, for the history.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Changes how people start by a mapping from now on. `If-Match` with the version is honoured.
+#[utoipa::path(patch, path = "/mappings/{mapping}", tag = "mappings", request_body = MappingChangeInput,
+    responses((status = 200, body = MappingView), Problems))]
+async fn change(Path(id): Path<String>, write: Write<MappingChangeInput>) -> Result<Response, ApiError> {
+    let seen = write.seen;
+    write
+        .run(StatusCode::OK, move |unit, body| {
+            let id = id.clone();
+            Box::pin(async move {
+                let before = name::mapping(unit.tx(), &id).await?;
+                still(seen, before.version)?;
+                let change = MappingChange {
+                    level: body.level.clone(),
+                    rejoin: body.rejoin,
+                    rejoin_days: body.rejoin_days,
+                };
+                let row = unit.change_mapping(before.id, change).await?;
+                Ok(mapping(unit.tx(), row).await?)
+            })
+        })
+        .await
+}
+
 /// What confirming a mapping would do: who joins, who does not and why.
 #[utoipa::path(get, path = "/mappings/{mapping}/plan", tag = "mappings",
     responses((status = 200, body = PlanView), Problems))]
@@ -208,108 +252,20 @@ async fn bind(Path(id): Path<String>, write: Write<Binding>) -> Result<Response,
         .await
 }
 
-/// Another group in the place of a mapping's.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Replacement {
-    /// The group's source; the same as before when left out.
-    #[serde(default)]
-    source: Option<String>,
-    /// The group: its immutable id at the source, its SCIM `id`, or its display name.
-    group: String,
-    /// What `group` is; `id` for a UUID and `name` for anything else when left out.
-    #[serde(default)]
-    #[schema(value_type = Option<words::GroupNaming>)]
-    named_by: Option<GroupNaming>,
-    /// Another level at which people start.
-    #[serde(default)]
-    level: Option<String>,
-    /// Another way with people who come back.
-    #[serde(default)]
-    #[schema(value_type = Option<words::Rejoin>)]
-    rejoin: Option<Rejoin>,
-    /// For `auto`: within how many days.
-    #[serde(default)]
-    rejoin_days: Option<u32>,
-    /// To confirm: the digest of the plan.
-    #[serde(default)]
-    digest: Option<String>,
-    /// Why, for the history.
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-impl Replacement {
-    fn terms(&self) -> Terms {
-        Terms {
-            level: self.level.clone(),
-            rejoin: self.rejoin,
-            rejoin_days: self.rejoin_days,
-        }
-    }
-}
-
-inputs!(NewMappingInput, Binding, Replacement);
-
-/// What putting another group in the place of a mapping's would do.
-#[utoipa::path(post, path = "/mappings/{mapping}/replacement/plan", tag = "mappings",
-    request_body = Replacement, responses((status = 200, body = PlanView), Problems))]
-async fn plan_replacement(
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-    write: Write<Replacement>,
-) -> Result<Json<PlanView>, ApiError> {
-    Ok(Json(planned(&state, &id, &write.body).await?))
-}
-
-/// Puts another group in the place of a mapping's, as the plan with this digest showed it.
-#[utoipa::path(post, path = "/mappings/{mapping}/replacement/confirm", tag = "mappings",
-    request_body = Replacement, responses((status = 200, body = SettledView), Problems))]
-async fn replace(
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-    write: Write<Replacement>,
-) -> Result<Response, ApiError> {
-    let asked = std::sync::Arc::clone(&write.body);
-    let name = id.clone();
-    let result = write
-        .run(StatusCode::OK, move |unit, body| {
+/// Takes back to which group a pending mapping is bound.
+#[utoipa::path(post, path = "/mappings/{mapping}/unbind", tag = "mappings", request_body = Because,
+    responses((status = 200, body = MappingView), Problems))]
+async fn unbind(Path(id): Path<String>, write: Write<Because>) -> Result<Response, ApiError> {
+    write
+        .run(StatusCode::OK, move |unit, _body| {
             let id = id.clone();
             Box::pin(async move {
-                let digest = body.digest.as_deref().ok_or_else(|| {
-                    ApiError::malformed("digest", "name the digest of the plan that is confirmed")
-                })?;
-                let row = name::mapping(unit.tx(), &id).await?;
-                let source = name::source_or(unit.tx(), body.source.as_deref(), row.source).await?;
-                let group = name::group(unit.tx(), Some(&source), &body.group, body.named_by).await?;
-                let settled = unit.replace_mapping(row.id, group, body.terms(), digest).await?;
-                Ok(settled_view(unit.tx(), settled).await?)
+                let id = name::mapping(unit.tx(), &id).await?.id;
+                let row = unit.unbind_mapping(id).await?;
+                Ok(mapping(unit.tx(), row).await?)
             })
         })
-        .await;
-    or_new_plan(result, async { planned(&state, &name, &asked).await }).await
-}
-
-async fn planned(state: &AppState, id: &str, asked: &Replacement) -> Result<PlanView, ApiError> {
-    let (id, source) = (id.to_owned(), asked.source.clone());
-    let (group, named_by) = (asked.group.clone(), asked.named_by);
-    let (id, group) = state
-        .engine
-        .read(move |tx| {
-            let (id, source, group) = (id.clone(), source.clone(), group.clone());
-            Box::pin(async move {
-                let row = name::mapping(tx, &id).await?;
-                let source = name::source_or(tx, source.as_deref(), row.source).await?;
-                let group = name::group(tx, Some(&source), &group, named_by).await?;
-                Ok::<_, ApiError>((row.id, group))
-            })
-        })
-        .await?;
-    let plan = state
-        .engine
-        .plan_replace_mapping(id, group, asked.terms())
-        .await?;
-    Ok(plan.into())
+        .await
 }
 
 /// What retiring a mapping would do: who leaves.
@@ -345,6 +301,8 @@ async fn retire(
     })
     .await
 }
+
+inputs!(NewMappingInput, MappingChangeInput, Binding);
 
 async fn find(state: &AppState, text: &str) -> Result<MappingId, ApiError> {
     let text = text.to_owned();
