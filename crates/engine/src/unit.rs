@@ -76,6 +76,8 @@ pub struct Unit<'u, 't> {
     pub(crate) cause: Arc<Cause>,
     pub(crate) change: ChangeId,
     pub(crate) touched: Touched,
+    /// Who may come in because somebody with their address left. They go last: whoever the unit is about comes first.
+    pub(crate) freed: BTreeSet<(RoomId, PersonId)>,
     pub(crate) removal: Removal,
     ids: Ids,
     events: Vec<NewEvent>,
@@ -121,6 +123,7 @@ impl<'u, 't> Unit<'u, 't> {
             cause: Arc::clone(cause),
             change: ids.make(),
             touched: Touched::default(),
+            freed: BTreeSet::new(),
             removal: Removal::default(),
             ids,
             events: Vec::new(),
@@ -206,6 +209,10 @@ impl<'u, 't> Unit<'u, 't> {
     /// Decides what was touched, applies it, and writes down the change and its events.
     pub(crate) async fn finish(mut self) -> Result<(), EngineError> {
         settle::settle(&mut self).await?;
+        while !self.freed.is_empty() {
+            self.touched.pairs.append(&mut self.freed);
+            settle::settle(&mut self).await?;
+        }
         if !self.changed {
             return Ok(());
         }

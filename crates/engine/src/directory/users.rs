@@ -142,6 +142,7 @@ impl Unit<'_, '_> {
             .await?;
             if user.email != before.email {
                 self.note_similar(&user).await?;
+                self.free_waiting_for(vec![user.person]).await?;
             }
         }
         if (user.active, user.scope) != (before.active, before.scope) || user.email != before.email {

@@ -206,7 +206,16 @@ impl Unit<'_, '_> {
         let ids: Vec<_> = memberships.iter().map(|membership| membership.id).collect();
         query::membership::end(self.tx, &ids, reason, self.now, self.change).await?;
         leave_holds(self, memberships).await?;
+        let leavers: Vec<_> = memberships.iter().map(|membership| membership.person).collect();
+        self.free_waiting_for(leavers).await?;
         restore::after_endings(self, memberships, reason).await
+    }
+
+    /// Asks for a decision, at the unit's end, about those who wait because one of these people is inside with their
+    /// address.
+    pub(crate) async fn free_waiting_for(&mut self, others: Vec<PersonId>) -> Result<(), EngineError> {
+        self.freed.extend(query::hold::waiting_for(self.tx, others).await?);
+        Ok(())
     }
 
     /// Begins another period of ended memberships, each as its row describes it from now on. The caller tells

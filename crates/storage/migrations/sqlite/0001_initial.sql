@@ -256,6 +256,7 @@ CREATE TABLE parked (
     PRIMARY KEY (room_id, person_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX parked_person ON parked (person_id);
+CREATE INDEX parked_other ON parked (other_id) WHERE other_id IS NOT NULL;
 
 -- The brake.
 

@@ -314,6 +314,20 @@ pub async fn parked(
         .collect()
 }
 
+/// Who waits at any door because one of these people was inside.
+pub async fn waiting_for(
+    tx: &mut Tx<'_>,
+    others: impl IntoIterator<Item = PersonId>,
+) -> Result<Vec<(RoomId, PersonId)>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT k.room_id, k.person_id FROM rarray($1) p CROSS JOIN parked k ON k.other_id = p.value",
+            &[uuids(others)],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Everybody who waits at a room's door, by person.
 pub async fn parked_in(
     tx: &mut Tx<'_>,
