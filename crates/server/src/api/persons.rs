@@ -95,6 +95,7 @@ async fn link(Path(person): Path<String>, write: Write<PersonLink>) -> Result<Re
                 let kept = name::person(unit.tx(), &person).await?.id;
                 let other = name::person(unit.tx(), &body.other).await?.id;
                 let row = unit.link_people(kept, other).await?;
+                unit.settle_now().await?;
                 Ok(details(unit.tx(), row).await?)
             })
         })

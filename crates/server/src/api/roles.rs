@@ -40,7 +40,7 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/orders/{order}/reject", VENDOR),
     ("POST", "/orders/{order}/accept", VENDOR),
     ("POST", "/orders/{order}/room-ready", VENDOR_AND_PORTAL),
-    ("GET", "/orders/{order}/plan", READ_ORDERS),
+    ("GET", "/orders/{order}/plan", READ),
     ("POST", "/orders/{order}/confirm", VENDOR),
     ("POST", "/orders/{order}/administrator", ORDER),
     ("POST", "/orders/{order}/raise-administrator", VENDOR),

@@ -60,6 +60,7 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
                 let kept = name::person(unit.tx(), &kept).await?.id;
                 let other = name::person(unit.tx(), &other).await?.id;
                 let row = unit.link_people(kept, other).await?;
+                unit.settle_now().await?;
                 let row = person::find(unit.tx(), row.id).await?;
                 Ok(details(unit.tx(), row).await?)
             })
