@@ -14,8 +14,8 @@ use usher_storage::{SourceKey, Tx, query};
 use super::call::{check_version, tag_number};
 use super::{Answer, Call, Failure, Inputs, members, render};
 
-/// From so many members on, a PATCH is answered 204 unless the client asks for a body: RFC 7644 §3.5.2 allows it, and
-/// nothing of a group's size is read to change one member.
+/// With more members than this, before or after it, a PATCH is answered 204 unless the client asks for a body:
+/// RFC 7644 §3.5.2 allows it, and nothing of a group's size is read to change one member.
 const LARGE: i64 = 100;
 
 /// POST: 201, or 409 when the `externalId` is taken.
@@ -123,7 +123,7 @@ pub(super) async fn patch(call: &Call, id: &str, inputs: Inputs) -> Result<Answe
                     }
                 }
                 let row = members::apply(unit, row, request.member_deltas()).await?;
-                if row.member_count.max(count) >= LARGE && !shown.is_given() {
+                if row.member_count.max(count) > LARGE && !shown.is_given() {
                     return Ok((row, None));
                 }
                 let elements = members::elements(unit.tx(), id, &base, &shown).await?;
