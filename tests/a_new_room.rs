@@ -322,7 +322,7 @@ async fn a_guided_order_takes_each_step_when_a_person_asks_and_in_their_order() 
         more: "[orders]\nfinalise = \"guided\"\n".to_owned(),
         ..Config::default()
     };
-    let Some(mut stage) = Stage::with(guided).await else {
+    let Some(mut stage) = Stage::with(&guided).await else {
         return;
     };
     let room = stage.desk.open(&Order::default()).await;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::harness::{Client, World};
 
 /// How long the server may go by what it knew of a token.
@@ -115,4 +117,83 @@ async fn what_the_command_line_refuses_has_an_exit_code_and_says_what_to_do() {
     let unknown = world.cli(&["serve", "--no-such-option"]).refused();
     assert_eq!(unknown.code, Some(2));
     drop(server);
+}
+
+#[tokio::test]
+async fn both_jobs_are_done_by_the_command_line() {
+    let world = World::new();
+    let server = world.serve().await;
+    let scim = world.scim(&server, "idp");
+    world.cli_json(&[
+        "order",
+        "create",
+        "Board",
+        "--group",
+        "Board members",
+        "--administrator",
+        "ada@contoso.com",
+        "--expected",
+        "10",
+        "--requester",
+        "rita@contoso.com",
+        "--submit",
+    ]);
+    world.cli_json(&["order", "accept", "Board", "--bootstrap", "setup@vendor.example"]);
+    let url = "https://portal.example/rooms/1";
+    world.cli_json(&[
+        "order",
+        "room-ready",
+        "Board",
+        "--portal-id",
+        "room-1",
+        "--url",
+        url,
+    ]);
+    world.cli(&["order", "confirm", "Board"]).refused();
+    world.cli(&["order", "confirm", "Board", "--yes"]).succeeded();
+    let mut users = Vec::new();
+    for name in ["ada@contoso.com", "ben@contoso.com"] {
+        let user = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "active": true,
+        });
+        users.push(json!({ "value": scim.post("/Users", &user).await.expect(201).id() }));
+    }
+    let group = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Board members", "members": users,
+    });
+    let group = scim.post("/Groups", &group).await.expect(201).id();
+    let table = world.cli(&["member", "list", "Board"]).succeeded().stdout;
+    assert!(
+        table.contains("ada@contoso.com") && table.contains("ben@contoso.com"),
+        "{table}"
+    );
+    assert!(
+        !table.contains("setup@vendor.example"),
+        "the room is live: {table}"
+    );
+
+    for op in ["remove", "add"] {
+        let operations = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": op, "path": "members", "value": [users[1]] }],
+        });
+        scim.patch(&format!("/Groups/{group}"), &operations)
+            .await
+            .expect(200);
+    }
+    let suggestion = world.cli_json(&["restore", "suggest", "Board", "ben@contoso.com"]);
+    let id = suggestion["id"].as_str().unwrap();
+    let plan = world.cli_json(&["restore", "plan", id]);
+    let digest = plan["digest"].as_str().unwrap();
+    world.cli(&["restore", "apply", id, "--plan", "0123"]).refused();
+    let restored = world.cli_json(&["restore", "apply", id, "--plan", digest]);
+    assert_eq!(restored["id"], suggestion["candidates"][0]["id"]);
+    world.cli_json(&["restore", "undo", id]);
+    let explained = world
+        .cli(&["member", "explain", "Board", "ben@contoso.com"])
+        .succeeded()
+        .stdout;
+    assert!(explained.contains("Board members"), "{explained}");
+    let events = world.cli(&["events"]).succeeded().stdout;
+    assert!(events.contains("membership.restore_undone"), "{events}");
 }

@@ -246,7 +246,7 @@ struct Load {
 
 impl Load {
     async fn run(self) {
-        for n in 0.. {
+        for n in 0_usize.. {
             if self.turn(n).await.is_none() {
                 return;
             }
@@ -270,7 +270,7 @@ impl Load {
         let operations = json!([{ "op": "add", "path": "members", "value": value }]);
         self.ask(Method::PATCH, &group, &patch(&operations), 200).await?;
         self.acknowledged(|ledger| ledger.pairs.push(pair.clone())).await;
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             let off = json!([{ "op": "replace", "path": "active", "value": false }]);
             self.ask(Method::PATCH, &format!("/Users/{}", pair[0]), &patch(&off), 200)
                 .await?;

@@ -4,6 +4,7 @@
 
 mod a_new_room;
 mod a_person_back;
+mod brake;
 mod by_hand;
 mod cli_beside_server;
 mod conformance;
@@ -12,3 +13,4 @@ mod harness;
 mod lifecycle;
 mod promises;
 mod races;
+mod rooms_and_groups;

@@ -165,13 +165,8 @@ async fn sync_touches_what_it_owns() {
     let (room, crowd) = stage.live_room(&[BEN]).await;
     let ben = stage.desk.membership(&room.id, BEN).await;
     stage.desk.grant(&ben, "task", "1").await.expect(200);
-    let path = format!("/memberships/{}/level", ben["id"].as_str().unwrap());
-    stage
-        .desk
-        .support
-        .post(&path, &json!({ "level": "group_management" }))
-        .await
-        .expect(200);
+    let level = json!({ "level": "group_management" });
+    stage.desk.by_hand(&ben, "level", &level).await.expect(200);
     let external = json!({
         "person": "ext@partner.example", "level": "guest", "owner": "ada@contoso.com", "reason": "visits",
     });
@@ -215,7 +210,10 @@ async fn no_200_without_effect() {
     ] {
         println!("{operations}");
         let refused = scim.patch(&group, &patch(&operations)).await.refused(400);
-        assert_eq!(refused.body["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]));
+        assert_eq!(
+            refused.body["schemas"],
+            json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
+        );
     }
     let nobody = "0198c0de-0000-7000-8000-000000000000";
     stage.idp.remove_members(&crowd.group, &[nobody]);
@@ -230,9 +228,8 @@ async fn scim_reads_show_what_the_idp_wrote() {
     };
     let (room, crowd) = stage.live_room(&[BEN]).await;
     let ben = stage.desk.membership(&room.id, BEN).await;
-    let path = format!("/memberships/{}/make-manual", ben["id"].as_str().unwrap());
     let why = json!({ "owner": "ada@contoso.com", "reason": "stays" });
-    stage.desk.support.post(&path, &why).await.expect(200);
+    stage.desk.by_hand(&ben, "make-manual", &why).await.expect(200);
     stage
         .idp
         .remove_members(&crowd.group, &[&crowd.users[0], &crowd.ada]);
@@ -355,7 +352,7 @@ async fn nothing_leaks() {
         sources: vec![Source::named("idp"), Source::named("other")],
         ..Config::default()
     };
-    let world = World::with(two);
+    let world = World::with(&two);
     let server = world.serve().await;
     let token = world.source_token("idp");
     let (idp, other) = (

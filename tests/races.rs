@@ -56,8 +56,14 @@ async fn one_user_created_by_all_at_once_is_there_once_and_the_others_are_told()
         clients.spawn(async move { scim.post("/Users", &user("same@contoso.com")).await });
     }
     let answers: Vec<Answer> = clients.join_all().await;
-    let created = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(created, 1);
+    let created: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(created.len(), 1);
+    let id = created[0].id();
+    assert!(
+        created[0]
+            .header("location")
+            .is_some_and(|place| place.ends_with(&id))
+    );
     for answer in answers.into_iter().filter(|answer| answer.status != 201) {
         let answer = answer.refused(409);
         assert_eq!(answer.body["scimType"], "uniqueness");

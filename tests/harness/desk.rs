@@ -172,13 +172,10 @@ impl Desk {
     }
 
     /// The active membership of somebody who is in a room.
-    #[track_caller]
-    pub fn membership<'a>(&'a self, room: &'a str, address: &'a str) -> impl Future<Output = Value> + 'a {
-        async move {
-            match self.members(room).await.remove(address) {
-                Some(member) => member,
-                None => panic!("{address} is not in the room"),
-            }
+    pub async fn membership(&self, room: &str, address: &str) -> Value {
+        match self.members(room).await.remove(address) {
+            Some(member) => member,
+            None => panic!("{address} is not in the room"),
         }
     }
 
@@ -256,6 +253,14 @@ impl Desk {
             )
             .await
             .expect(200)
+    }
+
+    /// Does something to a membership by hand: `end`, `level`, `make-manual`.
+    pub async fn by_hand(&self, membership: &Value, verb: &str, body: &Value) -> Answer {
+        let id = membership["id"].as_str().unwrap_or_default();
+        self.support
+            .post(&format!("/memberships/{id}/{verb}"), body)
+            .await
     }
 
     /// Hangs something on a membership, as the portal does.

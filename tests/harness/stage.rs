@@ -19,11 +19,11 @@ pub struct Stage {
 impl Stage {
     /// With the usual config; `None` where Python was left out by name.
     pub async fn new() -> Option<Self> {
-        Self::with(Config::default()).await
+        Self::with(&Config::default()).await
     }
 
     /// With this config.
-    pub async fn with(config: Config) -> Option<Self> {
+    pub async fn with(config: &Config) -> Option<Self> {
         super::python()?;
         let world = World::with(config);
         let server = world.serve().await;

@@ -16,11 +16,11 @@ pub struct World {
 impl World {
     /// With the usual config: organisation `contoso.com`, one source `idp`.
     pub fn new() -> Self {
-        Self::with(Config::default())
+        Self::with(&Config::default())
     }
 
     /// With this config.
-    pub fn with(config: Config) -> Self {
+    pub fn with(config: &Config) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("usher-e2e-")
             .tempdir()
@@ -29,7 +29,7 @@ impl World {
             folder,
             binary: PathBuf::from(env!("CARGO_BIN_EXE_usher")),
         };
-        world.configure(&config);
+        world.configure(config);
         world
     }
 
