@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Config, Source, Stage, World};
+use crate::harness::{Client, Config, Source, Stage, World};
 
 const BEN: &str = "ben@contoso.com";
 
@@ -376,9 +376,8 @@ async fn nothing_leaks() {
         .refused(400);
     let (_, output) = server.terminate().await;
 
-    let shown: Vec<&Answer> = vec![&wrong, &stranger];
     assert!(
-        shown
+        [wrong, stranger]
             .iter()
             .all(|answer| !answer.body.to_string().contains(&token))
     );

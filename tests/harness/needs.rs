@@ -42,7 +42,10 @@ fn from_environment(variable: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-#[expect(clippy::print_stdout, reason = "a test that does not run says so where its result is shown")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that does not run says so where its result is shown"
+)]
 fn wanted(name: &str, find: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
     let left_out = std::env::var("USHER_TEST_WITHOUT").unwrap_or_default();
     if left_out.split(',').any(|left_out| left_out.trim() == name) {
