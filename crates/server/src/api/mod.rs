@@ -15,6 +15,7 @@ pub(crate) mod memberships;
 pub mod name;
 pub(crate) mod orders;
 mod page;
+mod parameters;
 mod persons;
 pub(crate) mod policy;
 mod problem;
@@ -75,6 +76,7 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .route(DESCRIPTION_PATH, get(description))
         .fallback(no_endpoint)
         .method_not_allowed_fallback(no_endpoint)
+        .layer(middleware::from_fn(parameters::refuse_unknown))
         .layer(middleware::from_fn_with_state(state.clone(), roles::authorise))
         .layer(middleware::from_fn(complete));
     let elsewhere = Router::new()

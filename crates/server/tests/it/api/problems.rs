@@ -74,6 +74,17 @@ async fn every_problem_has_a_status_and_a_code() {
 }
 
 #[tokio::test]
+async fn a_query_parameter_that_an_endpoint_does_not_have_is_refused() {
+    let world = World::new().await;
+    let api = Api::admin(&world).await;
+    let misspelt = api.get("/rooms?limit=5&after=abc").await.expect(400);
+    let detail = misspelt.body["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("cursor, limit"), "{detail}");
+    api.get("/policy?verbose=1").await.expect(400);
+    api.get("/rooms?limit=5&").await.expect(200);
+}
+
+#[tokio::test]
 async fn nothing_under_api_answers_in_another_form() {
     let world = World::new().await;
     for path in ["/api", "/api/", "/api/v2/rooms", "/api/v1", "/api/v1/"] {
