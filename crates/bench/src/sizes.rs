@@ -70,7 +70,7 @@ impl Sizes {
         small_group: 100,
         blocks: 6,
         block: 48,
-        lookups: 3_000,
+        lookups: 20_000,
         member_rows: 20_000,
     };
 }
