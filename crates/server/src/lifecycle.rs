@@ -107,8 +107,8 @@ pub(crate) async fn watch_signals(stopping: CancellationToken, dropping: Cancell
         }
     };
     signals.next().await;
-    tracing::info!("stopping: no new requests are taken; a second signal drops running ones");
     stopping.cancel();
+    tracing::info!("stopping: no new requests are taken; a second signal drops running ones");
     signals.next().await;
     dropping.cancel();
 }

@@ -28,6 +28,8 @@ pub(crate) fn start(log: &Log) -> Result<(), ConfigError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
+        // A log that nobody reads any more must not end what tries to write to it.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second start is one of a test's servers in the same process; the first one's settings stay.
     let _ = if json {
