@@ -52,6 +52,7 @@ async fn a_server_whose_output_nobody_reads_serves_on_and_stops_when_asked() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_usher"))
         .args(["serve", "--config"])
         .arg(world.config_path())
+        .current_dir(world.folder())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
