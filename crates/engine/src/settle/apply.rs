@@ -214,7 +214,8 @@ impl Unit<'_, '_> {
     /// Asks for a decision, at the unit's end, about those who wait because one of these people is inside with their
     /// address.
     pub(crate) async fn free_waiting_for(&mut self, others: Vec<PersonId>) -> Result<(), EngineError> {
-        self.freed.extend(query::hold::waiting_for(self.tx, others).await?);
+        self.freed
+            .extend(query::hold::waiting_for(self.tx, others).await?);
         Ok(())
     }
 
