@@ -277,7 +277,11 @@ impl Desk {
     /// What hangs on a membership: kind and reference.
     pub async fn grants(&self, membership: &Value) -> BTreeSet<(String, String)> {
         let membership = membership["id"].as_str().unwrap_or_default();
-        let grants = self.all(&format!("/memberships/{membership}/grants")).await;
+        let grants = self
+            .support
+            .get(&format!("/memberships/{membership}/grants"))
+            .await;
+        let grants = grants.expect(200).list("/items");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let kept = grants.iter().filter(|grant| grant["dropped"].is_null());
         kept.map(|grant| (text(&grant["kind"]), text(&grant["reference"])))
