@@ -22,13 +22,15 @@ impl Session {
     }
 
     pub(crate) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+        let mut lists = Lists::new();
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
-        all(&mut statement, sql, params)
+        all(&mut statement, sql, params, &mut lists)
     }
 
     pub(crate) fn query_opt(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StorageError> {
+        let mut lists = Lists::new();
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
-        bind(&mut statement, sql, params)?;
+        bind(&mut statement, sql, params, &mut lists)?;
         let (columns, changes) = (statement.column_count(), !statement.readonly());
         let mut rows = statement.raw_query();
         let first = rows
@@ -42,8 +44,9 @@ impl Session {
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StorageError> {
+        let mut lists = Lists::new();
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
-        bind(&mut statement, sql, params)?;
+        bind(&mut statement, sql, params, &mut lists)?;
         let changed = statement.raw_execute().map_err(fault)?;
         Ok(changed as u64)
     }
@@ -53,10 +56,11 @@ impl Session {
         sql: &str,
         rows: &[R],
     ) -> Result<u64, StorageError> {
+        let mut lists = Lists::new();
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
         let mut changed = 0;
         for row in rows {
-            bind(&mut statement, sql, row.as_ref())?;
+            bind(&mut statement, sql, row.as_ref(), &mut lists)?;
             changed += statement.raw_execute().map_err(fault)? as u64;
         }
         Ok(changed)
@@ -64,8 +68,9 @@ impl Session {
 
     /// Not kept among the prepared statements: built text would push out what is used all the time.
     pub(crate) fn query_built(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+        let mut lists = Lists::new();
         let mut statement = self.connection.prepare(sql).map_err(fault)?;
-        all(&mut statement, sql, params)
+        all(&mut statement, sql, params, &mut lists)
     }
 
     /// Runs a script of several statements.
@@ -91,8 +96,19 @@ impl Session {
     }
 }
 
-fn all(statement: &mut Statement<'_>, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-    bind(statement, sql, params)?;
+/// The lists that are bound to a statement, to be dropped after it.
+///
+/// rusqlite 0.39 lets go of a list without knowing its type (`ToSqlOutput::from_rc`): if that were the last hold on it,
+/// everything in the list would be lost memory. So the last hold is this one.
+type Lists = Vec<Array>;
+
+fn all(
+    statement: &mut Statement<'_>,
+    sql: &str,
+    params: &[Value],
+    lists: &mut Lists,
+) -> Result<Vec<Row>, StorageError> {
+    bind(statement, sql, params, lists)?;
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
     let mut read_rows = Vec::new();
@@ -122,7 +138,12 @@ fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, StorageError> {
 
 /// Binds by the number in the placeholder. For SQLite `$2` is a name like any other, which gets its place by
 /// first use, so `… b = $2 AND a = $1` would silently swap the values.
-fn bind(statement: &mut Statement<'_>, sql: &str, params: &[Value]) -> Result<(), StorageError> {
+fn bind(
+    statement: &mut Statement<'_>,
+    sql: &str,
+    params: &[Value],
+    lists: &mut Lists,
+) -> Result<(), StorageError> {
     let count = statement.parameter_count();
     if count != params.len() {
         let given = params.len();
@@ -140,17 +161,19 @@ fn bind(statement: &mut Statement<'_>, sql: &str, params: &[Value]) -> Result<()
             .ok_or_else(|| {
                 StorageError::Misuse(format!("placeholders are $1, $2, … without a gap: {sql}"))
             })?;
-        match value {
-            Value::Ints(list) => statement.raw_bind_parameter(place, array(list, |int| Owned::Integer(*int))),
-            Value::Texts(list) => {
-                statement.raw_bind_parameter(place, array(list, |text| Owned::Text(text.clone())))
+        let list = match value {
+            Value::Ints(list) => array(list, |int| Owned::Integer(*int)),
+            Value::Texts(list) => array(list, |text| Owned::Text(text.clone())),
+            Value::Uuids(list) => array(list, |uuid| Owned::Blob(uuid.as_bytes().to_vec())),
+            scalar => {
+                statement
+                    .raw_bind_parameter(place, Scalar(scalar))
+                    .map_err(fault)?;
+                continue;
             }
-            Value::Uuids(list) => {
-                statement.raw_bind_parameter(place, array(list, |uuid| Owned::Blob(uuid.as_bytes().to_vec())))
-            }
-            scalar => statement.raw_bind_parameter(place, Scalar(scalar)),
-        }
-        .map_err(fault)?;
+        };
+        statement.raw_bind_parameter(place, &list).map_err(fault)?;
+        lists.push(list);
     }
     Ok(())
 }
@@ -171,5 +194,25 @@ impl rusqlite::ToSql for Scalar<'_> {
             Value::Uuid(uuid) => ValueRef::Blob(uuid.as_bytes()),
             Value::Null | Value::Ints(_) | Value::Texts(_) | Value::Uuids(_) => ValueRef::Null,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_let_go_of_by_whoever_knows_what_is_in_it() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        let mut lists = Lists::new();
+        for _ in 0..2 {
+            let sql = "SELECT value FROM rarray($1)";
+            let mut statement = connection.prepare_cached(sql).unwrap();
+            let params = [Value::Uuids(vec![uuid::Uuid::nil()])];
+            assert_eq!(all(&mut statement, sql, &params, &mut lists).unwrap().len(), 1);
+        }
+        let holds: Vec<usize> = lists.iter().map(Rc::strong_count).collect();
+        assert_eq!(holds, [1, 1]);
     }
 }
