@@ -16,6 +16,7 @@ use usher_storage::{Storage, StorageConfig, StorageError, query};
 use uuid::Uuid;
 
 use crate::client::Endpoint;
+use crate::database::Database;
 use crate::load::{Run, drive};
 use crate::process::Process;
 use crate::scim;
@@ -98,6 +99,12 @@ impl World {
     /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder().join("usher.db")
+    }
+
+    /// How many rows of members there are.
+    pub(crate) fn member_rows(&self) -> Result<usize> {
+        let counts = Database::open(&self.database())?.counts()?;
+        Ok(usize::try_from(counts.get("group_member").copied().unwrap_or(0))?)
     }
 
     /// Creates users until there are `count`, `in_flight` at a time.

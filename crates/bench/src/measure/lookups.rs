@@ -1,5 +1,7 @@
 //! Lookups of users: the query that precedes every write of a cycle, and the read by id.
 
+use std::cell::Cell;
+
 use anyhow::{Result, ensure};
 
 use super::{Bench, Section, progress};
@@ -41,47 +43,63 @@ impl Lookup {
     }
 }
 
-/// CPU of each lookup before the data grew, in milliseconds.
-pub(super) type Early = [f64; 2];
+/// Groups that the people who are looked up are spread over.
+const GROUPS: usize = 20;
 
 impl Bench {
-    /// With few users, to see later what growth costs.
-    pub(super) async fn lookups_early(&self, world: &World) -> Result<Early> {
-        progress("lookups among few users");
-        let mut early = Early::default();
-        for (place, lookup) in Lookup::ALL.into_iter().enumerate() {
-            self.ask(world, lookup, self.sizes.lookups / 10).await?;
-            early[place] = self.ask(world, lookup, self.sizes.lookups / 4).await?.cpu_ms();
-        }
-        Ok(early)
-    }
-
-    pub(super) async fn lookups(&mut self, world: &World, early: Early) -> Result<()> {
+    /// With everybody in one group, which is what most people are in.
+    pub(super) async fn lookups(&mut self, world: &mut World) -> Result<()> {
         progress("lookups");
-        for (lookup, early) in Lookup::ALL.into_iter().zip(early) {
-            let statements = world.statements().await?;
-            let run = self.ask(world, lookup, self.sizes.lookups).await?;
-            let statements = (world.statements().await? - statements) as f64 / run.requests as f64;
-            let row = Row::new(
-                Section::Lookups,
-                format!("{}, {} in flight", lookup.name(), self.sizes.in_flight),
-                Unit::PerSecond,
-                run.rate(),
-            );
-            self.row(
-                row.ceiling(self.bare.map(|bare| bare.rate))
-                    .target(Target::ShareOfCeiling(0.5))
-                    .note(format!(
-                        "{:.3} ms CPU ({early:.3} among 1,000 users), {statements:.1} statements",
-                        run.cpu_ms()
-                    ))
-                    .note(run.latency_note()),
-            );
+        let groups = world.create_groups(GROUPS).await?;
+        let size = world.users.len().div_ceil(GROUPS);
+        for (group, people) in groups.iter().zip(world.users.chunks(size)) {
+            world.fill_group(*group, people).await?;
+        }
+        let data = format!("among {} people in a group each", world.users.len());
+        for lookup in Lookup::ALL {
+            let row = self.looked_up(world, lookup, &data).await?;
+            self.row(row.target(Target::ShareOfCeiling(0.5)));
         }
         Ok(())
     }
 
-    async fn ask(&self, world: &World, lookup: Lookup, count: usize) -> Result<Run> {
+    /// The same when everything is loaded, to see what growth costs. Answers are longer then: they name the groups.
+    pub(super) async fn lookups_at_the_end(&mut self, world: &World) -> Result<()> {
+        progress("lookups at the end");
+        let data = format!("among {} member rows", world.member_rows()?);
+        for lookup in Lookup::ALL {
+            let row = self.looked_up(world, lookup, &data).await?;
+            self.row(row);
+        }
+        Ok(())
+    }
+
+    async fn looked_up(&self, world: &World, lookup: Lookup, data: &str) -> Result<Row> {
+        let length = Cell::new(0);
+        // What is asked often is in memory; the first requests bring it there.
+        self.ask(world, lookup, self.sizes.lookups / 4, &length).await?;
+        let statements = world.statements().await?;
+        length.set(0);
+        let run = self.ask(world, lookup, self.sizes.lookups, &length).await?;
+        let statements = (world.statements().await? - statements) as f64 / run.requests as f64;
+        let row = Row::new(
+            Section::Lookups,
+            format!("{}, {data}, {} in flight", lookup.name(), self.sizes.in_flight),
+            Unit::PerSecond,
+            run.rate(),
+        );
+        Ok(row
+            .ceiling(self.bare.map(|bare| bare.rate))
+            .note(format!(
+                "{:.3} ms CPU, {statements:.1} statements, {} bytes",
+                run.cpu_ms(),
+                length.get() / run.requests
+            ))
+            .note(run.latency_note()))
+    }
+
+    /// Adds the lengths of the bodies to `length`.
+    async fn ask(&self, world: &World, lookup: Lookup, count: usize, length: &Cell<usize>) -> Result<Run> {
         drive(
             &world.scim,
             &world.server,
@@ -91,6 +109,7 @@ impl Bench {
             |_, answer| {
                 let answer = answer.expect(&[200])?;
                 ensure!(answer.body.len() > 300, "the lookup found nobody");
+                length.set(length.get() + answer.body.len());
                 Ok(())
             },
         )

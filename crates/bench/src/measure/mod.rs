@@ -132,12 +132,10 @@ impl Bench {
         if self.keep {
             progress(&format!("the data stay in {}", world.folder().display()));
         }
-        let mut early = None;
-        if wanted(Section::Lookups) {
-            world.create_users(1000, self.sizes.in_flight).await?;
-            early = Some(self.lookups_early(&world).await?);
-        }
         self.users(&mut world).await?;
+        if wanted(Section::Lookups) {
+            self.lookups(&mut world).await?;
+        }
         if wanted(Section::Memberships) {
             self.memberships(&mut world).await?;
         }
@@ -150,8 +148,8 @@ impl Bench {
         if wanted(Section::Memory) {
             self.fill(&mut world).await?;
         }
-        if let Some(early) = early {
-            self.lookups(&world, early).await?;
+        if wanted(Section::Lookups) && wanted(Section::Memory) {
+            self.lookups_at_the_end(&world).await?;
         }
         if wanted(Section::Memory) {
             self.memory(&world)?;
