@@ -80,7 +80,7 @@ CREATE INDEX source_user_former ON source_user (source_id, remote_id) WHERE remo
 CREATE INDEX source_user_email ON source_user (source_id, email) WHERE email IS NOT NULL;
 CREATE INDEX source_user_person ON source_user (person_id);
 CREATE INDEX source_user_live ON source_user (source_id, id) WHERE gone_us IS NULL;
-CREATE INDEX source_user_inactive ON source_user (inactive_since_us) WHERE inactive_since_us IS NOT NULL AND gone_us IS NULL;
+CREATE INDEX source_user_inactive ON source_user (source_id, inactive_since_us) WHERE inactive_since_us IS NOT NULL AND gone_us IS NULL;
 
 -- Further addresses of users, folded: for filters, beside the one in the user's own row.
 CREATE TABLE user_email (
