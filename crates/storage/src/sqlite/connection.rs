@@ -83,12 +83,7 @@ impl Opening {
                 ("wal_autocheckpoint", CHECKPOINT_PAGES),
                 ("journal_size_limit", "67108864"),
             ]),
-            // Pages that the system has in memory are read where they are, which spares a call and a copy for each.
-            Access::Read => settings.extend([
-                ("cache_size", "-4096"),
-                ("query_only", "1"),
-                ("mmap_size", "1073741824"),
-            ]),
+            Access::Read => settings.extend([("cache_size", "-4096"), ("query_only", "1")]),
         }
         settings
     }
