@@ -14,6 +14,8 @@ const BEAT: Duration = Duration::from_millis(750);
 const UNITS: u32 = 16;
 /// How long to wait after due work failed.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How often measured samples are gathered into their buckets; until then each takes memory.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// How often the uses of tokens are written down.
 const USES: Duration = Duration::from_secs(30);
 
@@ -21,6 +23,7 @@ const USES: Duration = Duration::from_secs(30);
 pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationToken) {
     tracker.spawn(run_due(state.clone(), stopping.clone()));
     tracker.spawn(write_uses(state.clone(), stopping.clone()));
+    tracker.spawn(gather_samples(state.clone(), stopping.clone()));
 }
 
 async fn run_due(state: AppState, stopping: CancellationToken) {
@@ -38,6 +41,18 @@ async fn run_due(state: AppState, stopping: CancellationToken) {
                 PAUSE
             }
         };
+    }
+}
+
+async fn gather_samples(state: AppState, stopping: CancellationToken) {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(UPKEEP))
+        .await
+        .is_some()
+    {
+        if let Some(metrics) = &state.metrics {
+            metrics.run_upkeep();
+        }
     }
 }
 
