@@ -10,6 +10,9 @@ use crate::{AdapterError, RemoteGroupId, RemoteUserId};
 pub struct UserRecord {
     /// The immutable id.
     pub id: RemoteUserId,
+    /// What this provider's SCIM client sends as `externalId` for this user, where it is known: what was pushed and
+    /// what was pulled are the same user when it is equal and trusted.
+    pub external_id: Option<String>,
     /// The sign-in name; may change.
     pub user_name: String,
     /// The company address; may change.
@@ -29,6 +32,8 @@ pub struct UserRecord {
 pub struct GroupRecord {
     /// The immutable id.
     pub id: RemoteGroupId,
+    /// What this provider's SCIM client sends as `externalId` for this group, where it is known.
+    pub external_id: Option<String>,
     /// The name; may change and need not be unique.
     pub display_name: String,
     /// The group as a SCIM resource, without `id`, `meta` and `members` (RFC 7643 §4.2).
@@ -88,6 +93,14 @@ pub enum DirectoryChange {
         /// Whether a count or a second read confirms that there are so many. An empty group counts only
         /// when this is true.
         confirmed: bool,
+    },
+    /// Whether the group is assigned to the application, as the provider said it just now. A provider that does
+    /// not say reports nothing.
+    ApplicationAssignment {
+        /// The group.
+        group: RemoteGroupId,
+        /// Whether it is.
+        assigned: bool,
     },
     /// Nothing is known about this; nobody ends because of it.
     Unknown {

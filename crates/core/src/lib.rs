@@ -29,8 +29,9 @@ pub use ids::{
 pub use level::{Level, LevelError, Levels, RoomModel};
 pub use profile::{GroupIdentity, GuestMark, HeaderSpelling, PushProfile, Reactivation};
 pub use provisioning::{
-    AdapterDescription, Capabilities, CheckReport, GroupQuery, GroupSummary, Mode, Permission,
-    PermissionCheck, PermissionState, ProvisioningAdapter, ReadOutcome, ReadRequest,
+    AdapterDescription, Capabilities, CheckReport, GroupQuery, GroupSummary, Mode, Notification,
+    NotificationAnswer, Permission, PermissionCheck, PermissionState, ProvisioningAdapter, ReadOutcome,
+    ReadRequest, ReadScope, WantedGroup,
 };
 pub use registry::{Factory, Registry, Settings};
 pub use source::{SourceName, SourceNameError};

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{AdapterError, ChangeSink, Checkpoint, PushProfile, RemoteGroupId};
+use crate::{AdapterError, ChangeSink, Checkpoint, PushProfile, RemoteGroupId, RemoteUserId};
 
 /// Who starts a change: the identity provider, Usher, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,10 @@ pub struct Capabilities {
     pub stable_ids: bool,
     /// The provider tells which groups are assigned to the application.
     pub application_assignments: bool,
+    /// One person can be read without reading whole groups.
+    pub person_reads: bool,
+    /// The provider can call Usher to say that something changed.
+    pub notifications: bool,
     /// The most groups that one read may name.
     pub max_groups_per_read: Option<usize>,
     /// What the adapter needs at the provider.
@@ -127,17 +131,59 @@ pub struct GroupSummary {
     pub kind: String,
     /// How many members, where the provider tells without a full read.
     pub members: Option<u64>,
+    /// How many of them are guests, where the provider tells without a full read.
+    pub guests: Option<u64>,
+    /// How many groups are members of it, where the provider tells without a full read.
+    pub nested_groups: Option<u64>,
     /// Whether the group is assigned to the application, where the provider tells.
     pub assigned: Option<bool>,
 }
 
+/// A group to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedGroup {
+    /// The immutable id.
+    pub id: RemoteGroupId,
+    /// Whether members of groups inside it count as its members. An adapter without
+    /// [`Capabilities::nested_groups`] answers such a group as unknown.
+    pub nested: bool,
+}
+
+/// What a read is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadScope {
+    /// These groups and their members.
+    Groups(Vec<WantedGroup>),
+    /// Every group that the adapter may see, direct members only.
+    AllGroups,
+    /// One person: the account, and whether it is in each of these groups now.
+    Person {
+        /// The person's account.
+        user: RemoteUserId,
+        /// The groups asked about.
+        groups: Vec<WantedGroup>,
+    },
+}
+
 /// What to read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadRequest {
-    /// The groups wanted; `None` means all that the adapter may see.
-    pub groups: Option<Vec<RemoteGroupId>>,
-    /// Where the last read ended; `None` means from the beginning.
+    /// What it is about.
+    pub scope: ReadScope,
+    /// Where the last read of the same groups ended; `None` means from the beginning. An adapter copes with a
+    /// checkpoint that was made for other groups: it reads those that are new to it completely.
     pub checkpoint: Option<Checkpoint>,
+}
+
+impl ReadRequest {
+    /// A complete read of these groups.
+    #[must_use]
+    pub const fn of_groups(groups: Vec<WantedGroup>) -> Self {
+        Self {
+            scope: ReadScope::Groups(groups),
+            checkpoint: None,
+        }
+    }
 }
 
 /// How a read ended.
@@ -184,11 +230,18 @@ pub trait ProvisioningAdapter: Send + Sync + Debug {
     /// Reads the directory into `sink`.
     ///
     /// # Behaviour
+    /// - a user is reported before the first change that names it as a member;
+    /// - without a checkpoint each group wanted is reported as `GroupUpserted`, its members, `GroupMembersComplete`,
+    ///   and the next group begins after that; or as `Unknown`;
+    /// - with a checkpoint only what changed is reported, in any order;
     /// - each member of a group is reported once, whatever the provider's page size;
     /// - a group's completeness is reported only after all of its members were;
     /// - what could not be seen is reported as unknown, never as gone;
     /// - a failed read may be repeated from the same checkpoint;
-    /// - no more than one page is held in memory.
+    /// - a change that is reported twice is the same change;
+    /// - no more than one page is held in memory;
+    /// - a read of a person reports the user (`UserUpserted`, `UserGone` or `Unknown`) and for each group asked
+    ///   about `MemberAdded`, `MemberRemoved` or `Unknown`; never completeness, and no checkpoint.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unsupported`] without pull; [`crate::ErrorKind::CheckpointExpired`] when the
@@ -198,4 +251,64 @@ pub trait ProvisioningAdapter: Send + Sync + Debug {
         request: ReadRequest,
         sink: &mut dyn ChangeSink,
     ) -> Result<ReadOutcome, AdapterError>;
+
+    /// Takes a call by which the provider says that something changed. It is a hint to read, never the truth.
+    ///
+    /// # Behaviour
+    /// - a call whose secret is wrong is refused;
+    /// - nothing is read and nothing is remembered.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] without [`Capabilities::notifications`];
+    /// [`crate::ErrorKind::Unauthorised`] for a wrong secret; [`crate::ErrorKind::Protocol`] for a body that is not
+    /// understood.
+    async fn notification(&self, _notification: Notification) -> Result<NotificationAnswer, AdapterError> {
+        Err(AdapterError::unsupported(
+            "notification",
+            "a source of this kind takes no calls beside SCIM",
+        ))
+    }
+}
+
+/// A call of the provider that is not SCIM.
+#[derive(Clone)]
+pub struct Notification {
+    /// The header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The query of the URL, decoded.
+    pub query: Vec<(String, String)>,
+    /// The body; empty for GET.
+    pub body: Vec<u8>,
+}
+
+impl Notification {
+    /// The first value of a header field, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Header fields and body may hold a secret, so only their sizes are shown.
+impl Debug for Notification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notification")
+            .field("headers", &self.headers.len())
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to answer to a [`Notification`], and what to read again because of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotificationAnswer {
+    /// The body to answer 200 with, as its media type and text; without one the answer is 204.
+    pub body: Option<(&'static str, String)>,
+    /// Groups to read again.
+    pub groups: Vec<RemoteGroupId>,
+    /// People to read again.
+    pub users: Vec<RemoteUserId>,
 }

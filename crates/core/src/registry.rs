@@ -26,16 +26,31 @@ impl Settings {
     /// Reads the table as an adapter's own type, which should refuse unknown fields.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] with the key and what is wrong with it.
+    /// [`ErrorKind::InvalidConfig`] with what is wrong; never with a value, which may be a secret.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, AdapterError> {
         serde_json::from_value(Value::Object(self.0.clone())).map_err(|error| {
             AdapterError::new(
                 ErrorKind::InvalidConfig,
                 RetryAdvice::Never,
                 "settings",
-                format!("cannot read source.settings: {error}"),
+                format!(
+                    "cannot read source.settings: {}",
+                    without_values(&error.to_string())
+                ),
             )
         })
+    }
+}
+
+/// Replaces what serde quotes of a value of the wrong type or range, such as `string "…"`. Names of keys and variants,
+/// which it puts into backticks, stay.
+fn without_values(message: &str) -> String {
+    let Some((before, after)) = message.split_once(" \"") else {
+        return message.into();
+    };
+    match after.rfind("\", ") {
+        Some(end) => format!("{before}{}", &after[end + 1..]),
+        None => before.into(),
     }
 }
 
@@ -124,6 +139,19 @@ mod tests {
     fn settings_show_their_keys_and_never_their_values() {
         let settings: Settings = serde_json::from_str(r#"{"secret": "s3cret"}"#).unwrap();
         assert_eq!(format!("{settings:?}"), r#"{"secret"}"#);
+    }
+
+    #[test]
+    fn a_value_in_the_wrong_place_is_not_repeated() {
+        #[derive(Debug, Deserialize)]
+        struct Flag {
+            #[expect(dead_code, reason = "only reading is tested")]
+            on: bool,
+        }
+        let settings: Settings = serde_json::from_str(r#"{"on": "s3cret\", with a comma"}"#).unwrap();
+        let error = settings.read::<Flag>().unwrap_err().to_string();
+        assert!(!error.contains("s3cret"), "{error}");
+        assert!(error.contains("expected a boolean"), "{error}");
     }
 
     #[test]
