@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+pub mod directory;
+pub mod fault;
+mod serve;
+
+pub use directory::{Directory, Group, Guest, IdStyle, Life, User};
+pub use fault::{Fault, Faults};
+pub use serve::{FaultNow, Seen, Served};

@@ -1,0 +1,3 @@
+//! The fakes over real HTTP.
+
+mod transport;
