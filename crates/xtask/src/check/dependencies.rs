@@ -12,11 +12,15 @@ use crate::workspace::Workspace;
 const MAY_KNOW: &[(&str, May)] = &[
     ("usher-core", May::Know(&[])),
     ("usher-scim", May::Know(&[])),
+    ("usher-outbound", May::Know(&["usher-core"])),
     ("usher-storage", May::Know(&["usher-core", "usher-scim"])),
     ("usher-engine", May::Know(&["usher-core", "usher-storage"])),
     ("usher-fakes", May::Know(&["usher-core", "usher-scim"])),
     ("usher-testkit", May::Know(&["usher-core", "usher-fakes"])),
-    ("usher-adapter-*", May::Know(&["usher-core", "usher-scim"])),
+    (
+        "usher-adapter-*",
+        May::Know(&["usher-core", "usher-scim", "usher-outbound"]),
+    ),
     ("usher-server", May::KnowAll),
     ("usher-bench", May::KnowAll),
     ("usher-xtask", May::Know(&[])),

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod authority;
+mod call;
+mod client;
+mod credentials;
+mod link;
+mod origin;
+mod patience;
+mod redact;
+mod wire;
+
+pub use answer::Answer;
+pub use call::Call;
+pub use client::{Builder, Client};
+pub use credentials::{
+    ClientAuthentication, ClientCredentials, Credentials, Dpop, PrivateKeyJwt, SigningAlgorithm,
+};
+pub use patience::Patience;
