@@ -312,6 +312,7 @@ fn mapping(
         level: LEVEL.to_owned(),
         rejoin: Rejoin::Ask,
         rejoin_days: None,
+        nested: false,
         additional: false,
         state: MappingState::Confirmed,
         created: now,

@@ -268,6 +268,50 @@ words! {
         /// The portal: reads memberships, writes grants and the room's address.
         App = "app",
     }
+
+    /// How far a read of a source is.
+    PullRunState as "state of a read" {
+        /// It was asked for.
+        Waiting = "waiting",
+        /// It goes on.
+        Running = "running",
+        /// It came to its end.
+        Done = "done",
+        /// It did not; nobody ends because of it, and it is repeated from where the last one ended.
+        Failed = "failed",
+        /// Its process stopped in the middle; it is repeated.
+        Abandoned = "abandoned",
+    }
+
+    /// What a read of a source is about.
+    PullScope as "scope of a read" {
+        /// Every group that a mapping or an order names.
+        All = "all",
+        /// Some groups, completely.
+        Groups = "groups",
+        /// One person.
+        Person = "person",
+    }
+
+    /// Why a source is read.
+    PullCause as "cause of a read" {
+        /// It was due.
+        Schedule = "schedule",
+        /// A human asked.
+        ByHand = "by_hand",
+        /// The provider said that something changed.
+        Notification = "notification",
+        /// A mapping was confirmed, changed or replaced.
+        Mapping = "mapping",
+        /// An order was accepted.
+        Order = "order",
+        /// What was read has to be seen twice.
+        Doubt = "doubt",
+        /// The read before was abandoned.
+        Restart = "restart",
+        /// A restore wants to know about one person.
+        Restore = "restore",
+    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,8 @@ own_ids! {
     TokenId,
     /// A key that a customer registered to sign its own access tokens.
     JwtKeyId,
+    /// One read of a source.
+    PullRunId,
 }
 
 macro_rules! remote_ids {

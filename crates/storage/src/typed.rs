@@ -2,9 +2,9 @@
 
 use usher_core::{
     ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MappingId,
-    MappingState, MembershipId, MembershipKind, OrderId, OrderState, ParkReason, PersonId, Rejoin, RestoreId,
-    RestoreState, Role, RoomId, RoomModel, RoomState, Scope, SourceGroupId, SourceState, SourceUserId,
-    StartReason, Stray, Timestamp, TokenId, TypedId,
+    MappingState, MembershipId, MembershipKind, OrderId, OrderState, ParkReason, PersonId, PullCause,
+    PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState, Role, RoomId, RoomModel, RoomState,
+    Scope, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId, TypedId,
 };
 use uuid::Uuid;
 
@@ -68,6 +68,7 @@ ids!(
     MembershipId,
     OrderId,
     PersonId,
+    PullRunId,
     RestoreId,
     RoomId,
     SourceGroupId,
@@ -100,6 +101,9 @@ words!(
     MembershipKind,
     OrderState,
     ParkReason,
+    PullCause,
+    PullRunState,
+    PullScope,
     Rejoin,
     RestoreState,
     Role,

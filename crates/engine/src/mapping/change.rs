@@ -18,13 +18,15 @@ pub struct MappingChange {
     pub rejoin: Option<Rejoin>,
     /// For `auto`: within how many days.
     pub rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too: changed for all mappings of the group.
+    pub nested: Option<bool>,
 }
 
 impl Unit<'_, '_> {
     /// Changes the terms of a mapping, for those who come from now on.
     ///
     /// # Errors
-    /// [`EngineError::Refused`] (`mapping_retired`), [`EngineError::Invalid`] as for a new one.
+    /// [`EngineError::Refused`] (`mapping_retired`, `nested_not_read`), [`EngineError::Invalid`] as for a new one.
     pub async fn change_mapping(
         &mut self,
         id: MappingId,
@@ -40,16 +42,21 @@ impl Unit<'_, '_> {
             rejoin_days: change
                 .rejoin_days
                 .or(before.rejoin_days.filter(|_| rejoin == Rejoin::Auto)),
+            nested: None,
         };
         let (level, rejoin, rejoin_days) = check_terms(&self.policy, model, terms)?;
         let after = MappingRow {
             level,
             rejoin,
             rejoin_days,
+            nested: change.nested.unwrap_or(before.nested),
             ..before.clone()
         };
         if after == before {
             return Ok(before);
+        }
+        if after.nested != before.nested {
+            self.change_nested(&after).await?;
         }
         query::mapping::update(self.tx, &after).await?;
         self.tell_mapping(EventKind::MappingChanged, &after, &json!({}));

@@ -3,6 +3,7 @@
 
 mod change;
 mod confirm;
+mod nested;
 mod plan;
 
 use serde::Serialize;
@@ -53,6 +54,9 @@ pub struct Terms {
     pub rejoin: Option<Rejoin>,
     /// For `auto`, and only for it: within how many days.
     pub rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too. It is one choice for all mappings of a group: theirs
+    /// unless said otherwise, and no where there is none.
+    pub nested: Option<bool>,
 }
 
 /// A mapping to make.
@@ -91,6 +95,8 @@ pub struct MappingView {
     pub rejoin: Rejoin,
     /// For `auto`: within how many days.
     pub rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too.
+    pub nested: bool,
     /// Whether it was made knowing that the group or the room has another one.
     pub additional: bool,
     /// How far it is.
@@ -157,7 +163,8 @@ impl Unit<'_, '_> {
     ///
     /// # Errors
     /// [`EngineError::Refused`]: `group_mapped` or `room_mapped` unless `additional`, `group_ordered`,
-    /// `room_archived`, `source_not_active`; [`EngineError::Invalid`] for terms that cannot be.
+    /// `room_archived`, `source_not_active`, `nested_not_read`, `nested_differs`; [`EngineError::Invalid`] for terms
+    /// that cannot be.
     pub async fn create_mapping(&mut self, new: NewMapping) -> Result<MappingRow, EngineError> {
         let mapping = self.insert_mapping(new, None).await?;
         self.adopt_into_order(&mapping).await?;
@@ -173,8 +180,17 @@ impl Unit<'_, '_> {
         let row = room::get(self.tx, new.room).await?;
         room::refuse_archived(&row)?;
         let group_ref = check_ref(&new.group)?;
-        active_source(self.tx, new.group.source).await?;
+        let source = active_source(self.tx, new.group.source).await?;
         let group = resolve(self.tx, &new.group).await?;
+        let nested = nested::choose(
+            self.tx,
+            &source,
+            &new.group,
+            group.as_ref(),
+            new.terms.nested,
+            None,
+        )
+        .await?;
         if !new.additional {
             refuse_mapped_room(self.tx, new.room).await?;
             refuse_taken_group(self.tx, &new.group, group.as_ref(), order).await?;
@@ -190,6 +206,7 @@ impl Unit<'_, '_> {
             level,
             rejoin,
             rejoin_days,
+            nested,
             additional: new.additional,
             state: MappingState::Pending,
             created: self.now,
@@ -236,7 +253,7 @@ impl Unit<'_, '_> {
         };
         let mut data = json!({
             "mapping": mapping.id, "group": mapping.group, "group_ref": mapping.group_ref,
-            "level": mapping.level, "rejoin": mapping.rejoin, "state": mapping.state,
+            "level": mapping.level, "rejoin": mapping.rejoin, "nested": mapping.nested, "state": mapping.state,
         });
         if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
             data.extend(more.clone());
@@ -269,6 +286,7 @@ async fn view(tx: &mut Tx<'_>, row: MappingRow) -> Result<MappingView, EngineErr
         level: row.level,
         rejoin: row.rejoin,
         rejoin_days: row.rejoin_days,
+        nested: row.nested,
         additional: row.additional,
         state: row.state,
         created: row.created,

@@ -10,7 +10,7 @@ use usher_storage::{Tx, query};
 use uuid::Uuid;
 
 use super::change::refuse_retired;
-use super::{GroupRef, Terms, active_source, candidates, check_ref, check_terms, get};
+use super::{GroupRef, Terms, active_source, candidates, check_ref, check_terms, get, nested};
 use crate::engine::Engine;
 use crate::plan::{Doorkeeper, Outcome, Premise, Sheet, Tallies, walk_group, walk_room};
 use crate::policy::Policy;
@@ -169,7 +169,7 @@ pub(super) async fn plan_replace(
     refuse_retired(&old)?;
     let room = room::get(tx, old.room).await?;
     room::refuse_archived(&room)?;
-    active_source(tx, group.source).await?;
+    let source = active_source(tx, group.source).await?;
     let group_ref = check_ref(group)?;
     let bound = only_candidate(tx, group).await?;
     if old.group == Some(bound.id) {
@@ -179,12 +179,18 @@ pub(super) async fn plan_replace(
             "name another group, or change the terms of the mapping",
         ));
     }
+    let other = (old.source == source.key)
+        .then_some(old.nested)
+        .filter(|nested| *nested);
+    let wish = terms.nested.or(other);
+    let nested = nested::choose(tx, &source, group, Some(&bound), wish, Some(id)).await?;
     let terms = Terms {
         level: terms.level.or_else(|| Some(old.level.clone())),
         rejoin: terms.rejoin.or(Some(old.rejoin)),
         rejoin_days: terms.rejoin_days.or(old
             .rejoin_days
             .filter(|_| terms.rejoin.is_none_or(|rejoin| rejoin == old.rejoin))),
+        nested: Some(nested),
     };
     let (level, rejoin, rejoin_days) = check_terms(policy, room.model, terms)?;
     let new = MappingRow {
@@ -196,6 +202,7 @@ pub(super) async fn plan_replace(
         level,
         rejoin,
         rejoin_days,
+        nested,
         version: 1,
         ..old.clone()
     };
@@ -249,6 +256,7 @@ fn note_terms(sheet: &mut Sheet, mapping: &MappingRow) {
     sheet.note(&mapping.level);
     sheet.note(&mapping.rejoin);
     sheet.note(&mapping.rejoin_days.unwrap_or_default());
+    sheet.note(&mapping.nested);
 }
 
 /// Walks over the group, when there is one, with an eye on the administrator that an order names.

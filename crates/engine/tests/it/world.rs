@@ -338,6 +338,7 @@ impl World {
                 level: terms.level.into(),
                 rejoin: terms.rejoin,
                 rejoin_days: terms.days,
+                nested: false,
                 additional: true,
                 state: MappingState::Confirmed,
                 created: unit.now(),

@@ -71,7 +71,8 @@ CREATE TABLE source_user (
     version INTEGER NOT NULL,
     created_us INTEGER NOT NULL,
     modified_us INTEGER NOT NULL,
-    resource TEXT NOT NULL
+    resource TEXT NOT NULL,
+    pushed INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE UNIQUE INDEX source_user_name ON source_user (source_id, user_key) WHERE gone_us IS NULL;
 CREATE INDEX source_user_external ON source_user (source_id, external_id) WHERE external_id IS NOT NULL;
@@ -79,7 +80,7 @@ CREATE UNIQUE INDEX source_user_remote ON source_user (source_id, remote_id) WHE
 CREATE INDEX source_user_former ON source_user (source_id, remote_id) WHERE remote_id IS NOT NULL AND gone_us IS NOT NULL;
 CREATE INDEX source_user_email ON source_user (source_id, email) WHERE email IS NOT NULL;
 CREATE INDEX source_user_person ON source_user (person_id);
-CREATE INDEX source_user_live ON source_user (source_id, id) WHERE gone_us IS NULL;
+CREATE INDEX source_user_live ON source_user (source_id, id, pushed) WHERE gone_us IS NULL;
 CREATE INDEX source_user_inactive ON source_user (source_id, inactive_since_us) WHERE inactive_since_us IS NOT NULL AND gone_us IS NULL;
 
 -- Further addresses of users, folded: for filters, beside the one in the user's own row.
@@ -102,21 +103,57 @@ CREATE TABLE source_group (
     version INTEGER NOT NULL,
     created_us INTEGER NOT NULL,
     modified_us INTEGER NOT NULL,
-    resource TEXT NOT NULL
+    resource TEXT NOT NULL,
+    pushed INTEGER NOT NULL DEFAULT 1,
+    assigned INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE INDEX source_group_name ON source_group (source_id, name_key) WHERE gone_us IS NULL;
 CREATE INDEX source_group_external ON source_group (source_id, external_id) WHERE external_id IS NOT NULL;
-CREATE INDEX source_group_live ON source_group (source_id, id) WHERE gone_us IS NULL;
+CREATE INDEX source_group_live ON source_group (source_id, id, pushed) WHERE gone_us IS NULL;
+CREATE INDEX source_group_remote ON source_group (source_id, remote_id) WHERE remote_id IS NOT NULL AND gone_us IS NULL;
 
--- A row lives as long as the source names the member; `dormant` rows have no effect.
+-- A row lives as long as the source names the member; `dormant` rows have no effect. `sides` says who names the member:
+-- 1 push, 2 pull, 3 both. `doubts` counts the complete reads, since the one that began at `doubt_us`, that say the opposite
+-- of what is in effect.
 CREATE TABLE group_member (
     group_id BLOB NOT NULL REFERENCES source_group (id),
     user_id BLOB NOT NULL REFERENCES source_user (id),
     dormant INTEGER NOT NULL DEFAULT 0,
     named_us INTEGER NOT NULL,
+    sides INTEGER NOT NULL DEFAULT 1,
+    doubts INTEGER NOT NULL DEFAULT 0,
+    doubt_us INTEGER,
     PRIMARY KEY (group_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX group_member_user ON group_member (user_id, group_id);
+
+-- Of sources that are pushed and pulled: members that a push removed. A read that still sees them, perhaps because the
+-- provider's index lags, brings nobody back by itself.
+CREATE TABLE removed_member (
+    group_id BLOB NOT NULL REFERENCES source_group (id),
+    user_id BLOB NOT NULL REFERENCES source_user (id),
+    at_us INTEGER NOT NULL,
+    PRIMARY KEY (group_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+-- Of sources that are pushed and pulled: what the last read said of a user, beside what was pushed.
+CREATE TABLE pulled_user (
+    user_id BLOB PRIMARY KEY REFERENCES source_user (id),
+    active INTEGER NOT NULL,
+    gone INTEGER NOT NULL,
+    said_us INTEGER NOT NULL,
+    record TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Users that a read saw and that a human has to join with a pushed one first, because only the name is equal.
+CREATE TABLE pull_parked (
+    source_id INTEGER NOT NULL REFERENCES source (id),
+    remote_id TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    since_us INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (source_id, remote_id)
+) STRICT, WITHOUT ROWID;
 
 -- Members that name nobody known: a user who has not come yet, or another group.
 CREATE TABLE pending_member (
@@ -169,6 +206,7 @@ CREATE TABLE mapping (
     level TEXT NOT NULL,
     rejoin TEXT NOT NULL CHECK (rejoin IN ('ask', 'never', 'auto')),
     rejoin_days INTEGER,
+    nested INTEGER NOT NULL DEFAULT 0,
     additional INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'confirmed', 'retired')),
     created_us INTEGER NOT NULL,
@@ -412,3 +450,47 @@ CREATE TABLE keyring (
     name TEXT PRIMARY KEY,
     secret BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Reading the sources that Usher asks itself: where the last read ended and when the next is due, and each read.
+
+CREATE TABLE pull_state (
+    source_id INTEGER PRIMARY KEY REFERENCES source (id),
+    checkpoint TEXT,
+    next_us INTEGER,
+    full_us INTEGER,
+    last_read_us INTEGER,
+    last_full_us INTEGER,
+    failures INTEGER NOT NULL DEFAULT 0,
+    degraded_us INTEGER,
+    degraded_kind TEXT,
+    degraded TEXT
+) STRICT;
+
+CREATE TABLE pull_run (
+    id BLOB PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source (id),
+    scope TEXT NOT NULL CHECK (scope IN ('all', 'groups', 'person')),
+    target TEXT NOT NULL,
+    is_full INTEGER NOT NULL,
+    person_id BLOB REFERENCES person (id),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed', 'abandoned')),
+    cause TEXT NOT NULL,
+    actor TEXT,
+    asked_us INTEGER NOT NULL,
+    due_us INTEGER NOT NULL,
+    started_us INTEGER,
+    ended_us INTEGER,
+    groups_seen INTEGER NOT NULL DEFAULT 0,
+    users_seen INTEGER NOT NULL DEFAULT 0,
+    members_seen INTEGER NOT NULL DEFAULT 0,
+    users_changed INTEGER NOT NULL DEFAULT 0,
+    members_added INTEGER NOT NULL DEFAULT 0,
+    members_removed INTEGER NOT NULL DEFAULT 0,
+    members_doubted INTEGER NOT NULL DEFAULT 0,
+    not_seen TEXT NOT NULL DEFAULT '[]',
+    error_kind TEXT,
+    error TEXT
+) STRICT;
+CREATE INDEX pull_run_source ON pull_run (source_id, id);
+CREATE INDEX pull_run_open ON pull_run (source_id, due_us) WHERE state IN ('waiting', 'running');
+CREATE INDEX pull_run_person ON pull_run (person_id, source_id, id) WHERE person_id IS NOT NULL;

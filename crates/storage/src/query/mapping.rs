@@ -25,6 +25,8 @@ pub struct MappingRow {
     pub rejoin: Rejoin,
     /// For `auto`: within how many days.
     pub rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too. Only a source that is read can tell who they are.
+    pub nested: bool,
     /// Whether it was made knowing that the group or the room has another one.
     pub additional: bool,
     /// How far it is.
@@ -43,7 +45,7 @@ macro_rules! select_mapping {
     ($rest:literal) => {
         concat!(
             "SELECT m.id, m.room_id, m.source_id, m.group_id, m.group_ref, m.named_by, m.level, m.rejoin, m.rejoin_days,
-                    m.additional, m.state, m.created_us, m.confirmed_us, m.retired_us, m.version ",
+                    m.additional, m.state, m.created_us, m.confirmed_us, m.retired_us, m.version, m.nested ",
             $rest
         )
     };
@@ -124,8 +126,8 @@ pub async fn confirmed_rooms(
 pub async fn insert(tx: &mut Tx<'_>, mapping: &MappingRow) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO mapping (id, room_id, source_id, group_id, group_ref, group_key, named_by, level, rejoin,
-            rejoin_days, additional, state, created_us, confirmed_us, retired_us, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            rejoin_days, additional, state, created_us, confirmed_us, retired_us, version, nested)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         &[
             mapping.id.into(),
             mapping.room.into(),
@@ -143,6 +145,7 @@ pub async fn insert(tx: &mut Tx<'_>, mapping: &MappingRow) -> Result<(), Storage
             mapping.confirmed.into(),
             mapping.retired.into(),
             mapping.version.into(),
+            mapping.nested.into(),
         ],
     )
     .await?;
@@ -153,7 +156,7 @@ pub async fn insert(tx: &mut Tx<'_>, mapping: &MappingRow) -> Result<(), Storage
 pub async fn update(tx: &mut Tx<'_>, mapping: &MappingRow) -> Result<(), StorageError> {
     tx.execute(
         "UPDATE mapping SET group_id = $2, level = $3, rejoin = $4, rejoin_days = $5, state = $6, confirmed_us = $7,
-            retired_us = $8, version = version + 1
+            retired_us = $8, nested = $9, version = version + 1
          WHERE id = $1",
         &[
             mapping.id.into(),
@@ -164,6 +167,7 @@ pub async fn update(tx: &mut Tx<'_>, mapping: &MappingRow) -> Result<(), Storage
             mapping.state.into(),
             mapping.confirmed.into(),
             mapping.retired.into(),
+            mapping.nested.into(),
         ],
     )
     .await?;
@@ -191,5 +195,6 @@ fn mapping_row(row: &Row) -> Result<MappingRow, StorageError> {
         confirmed: row.get(12)?,
         retired: row.get(13)?,
         version: row.get(14)?,
+        nested: row.get(15)?,
     })
 }

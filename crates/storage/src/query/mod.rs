@@ -19,6 +19,7 @@ pub mod order;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod pull_run;
 pub mod restore;
 pub mod room;
 pub mod source;
