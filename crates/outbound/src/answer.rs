@@ -159,10 +159,14 @@ impl Answer {
         self.report(kind, advice, operation, what.to_owned())
     }
 
-    /// What the body says in short, with everything left out that could be a credential.
-    pub(crate) fn excerpt(&self) -> Option<String> {
+    /// What the body, or else the challenge (RFC 9110 §11.6.1), says in short, with everything left out that could be a
+    /// credential.
+    fn excerpt(&self) -> Option<String> {
         let secrets: Vec<_> = self.credential.as_deref().into_iter().collect();
-        redact::excerpt(self.body(), &secrets)
+        redact::excerpt(self.body(), &secrets).or_else(|| {
+            self.header("www-authenticate")
+                .map(|challenge| redact::bounded(challenge, &secrets))
+        })
     }
 
     fn report(

@@ -8,11 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
-use usher_core::{AdapterError, Clock};
+use usher_core::AdapterError;
 use zeroize::Zeroizing;
 
 use crate::client::{Shared, invalid};
 use crate::credentials::Credentials;
+use crate::dpop;
+use crate::token::{Grant, TokenSource};
 use crate::wire::{Received, Wire};
 
 /// Where requests get their proof from.
@@ -21,6 +23,8 @@ pub(crate) enum Authority {
     Open,
     /// The same field every time.
     Fixed { field: HeaderValue, secret: Shared },
+    /// An access token.
+    OAuth(Box<TokenSource>),
 }
 
 /// The header fields by which one request is authenticated.
@@ -29,15 +33,19 @@ pub(crate) struct Proof {
     pub(crate) headers: HeaderMap,
     /// What may never be repeated in a message.
     pub(crate) credential: Option<Shared>,
+    grant: Option<Arc<Grant>>,
 }
 
-/// How often one call met a 401, by what could be done about it.
+/// What one call did so far about being refused.
 #[derive(Default)]
-pub(crate) struct Refusals {}
+pub(crate) struct Refusals {
+    nonce_given: bool,
+    token_renewed: bool,
+}
 
 impl Authority {
-    /// Checks credentials.
-    pub(crate) fn new(credentials: Credentials, _clock: &Arc<dyn Clock>) -> Result<Self, AdapterError> {
+    /// Checks credentials. No I/O.
+    pub(crate) fn new(credentials: Credentials) -> Result<Self, AdapterError> {
         match credentials {
             Credentials::None => Ok(Self::Open),
             Credentials::Bearer(token) => Self::fixed("Bearer", token.expose_secret(), token.clone()),
@@ -52,7 +60,7 @@ impl Authority {
                 let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
                 Self::fixed("Basic", &encoded, password)
             }
-            Credentials::OAuth(_) => Err(invalid("access tokens cannot be asked for yet")),
+            Credentials::OAuth(credentials) => TokenSource::new(credentials).map(Box::new).map(Self::OAuth),
         }
     }
 
@@ -60,52 +68,74 @@ impl Authority {
         if credential.is_empty() {
             return Err(invalid("the credential is empty"));
         }
+        let field = field(scheme, credential).ok_or_else(|| {
+            invalid("the credential holds a character that cannot be sent, such as a line break")
+        })?;
         Ok(Self::Fixed {
-            field: field(scheme, credential)?,
+            field,
             secret: Arc::new(secret),
         })
     }
 
-    /// The proof for a request.
-    #[expect(clippy::unused_async, reason = "access tokens are fetched here")]
+    /// The proof for a request; may ask for an access token first.
     pub(crate) async fn authorise(
         &self,
-        _wire: &Wire,
-        _method: &Method,
-        _url: &Url,
+        wire: &Wire,
+        method: &Method,
+        url: &Url,
     ) -> Result<Proof, AdapterError> {
         let mut proof = Proof::default();
-        if let Self::Fixed { field, secret } = self {
-            proof.headers.insert(header::AUTHORIZATION, field.clone());
-            proof.credential = Some(Arc::clone(secret));
+        match self {
+            Self::Open => {}
+            Self::Fixed { field, secret } => {
+                proof.headers.insert(header::AUTHORIZATION, field.clone());
+                proof.credential = Some(Arc::clone(secret));
+            }
+            Self::OAuth(source) => {
+                let grant = source.grant(wire).await?;
+                proof.headers.insert(header::AUTHORIZATION, grant.field.clone());
+                if let (true, Some(binding)) = (grant.bound, source.binding()) {
+                    let token = grant.token.expose_secret();
+                    let field = binding.proof(method, url, Some(token), wire.clock.now())?;
+                    proof.headers.insert(dpop::PROOF, field);
+                }
+                proof.credential = Some(Arc::clone(&grant.token));
+                proof.grant = Some(grant);
+            }
         }
         Ok(proof)
     }
 
-    /// Takes what the provider says for the next proof.
-    pub(crate) const fn learn(&self, _url: &Url, _received: &Received) {}
-}
+    /// Keeps what an answer says about the next proof.
+    pub(crate) fn learn(&self, url: &Url, received: &Received) {
+        if let Self::OAuth(source) = self
+            && let Some(binding) = source.binding()
+        {
+            binding.learn(url, &received.headers);
+        }
+    }
 
-impl Refusals {
-    /// Whether another proof may help after a 401.
-    #[expect(clippy::unused_async, reason = "access tokens are forgotten here")]
-    pub(crate) async fn may_help(
-        &mut self,
-        _proof: &Proof,
-        _received: &Received,
-        _authority: &Authority,
-    ) -> bool {
-        false
+    /// Whether another proof may help after a 401: one with the nonce that was asked for, or one with a new token. Each
+    /// is tried once for a call.
+    pub(crate) async fn may_mend(&self, refusals: &mut Refusals, proof: &Proof, received: &Received) -> bool {
+        let (Self::OAuth(source), Some(grant)) = (self, &proof.grant) else {
+            return false;
+        };
+        if grant.bound && !refusals.nonce_given && dpop::wants_nonce(&received.headers) {
+            refusals.nonce_given = true;
+            return true;
+        }
+        source.forget(grant).await;
+        !std::mem::replace(&mut refusals.token_renewed, true)
     }
 }
 
-/// An `Authorization` field.
-pub(crate) fn field(scheme: &str, credential: &str) -> Result<HeaderValue, AdapterError> {
+/// An `Authorization` field, if the credential can stand in one.
+pub(crate) fn field(scheme: &str, credential: &str) -> Option<HeaderValue> {
     let text = Zeroizing::new(format!("{scheme} {credential}"));
-    let mut field = HeaderValue::from_str(&text)
-        .map_err(|_| invalid("the credential holds a character that cannot be sent, such as a line break"))?;
+    let mut field = HeaderValue::from_str(&text).ok()?;
     field.set_sensitive(true);
-    Ok(field)
+    Some(field)
 }
 
 impl fmt::Debug for Authority {
@@ -113,6 +143,7 @@ impl fmt::Debug for Authority {
         f.write_str(match self {
             Self::Open => "Open",
             Self::Fixed { .. } => "Fixed",
+            Self::OAuth(_) => "OAuth",
         })
     }
 }

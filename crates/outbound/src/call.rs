@@ -130,22 +130,19 @@ impl Call {
             if let Ok(received) = &outcome {
                 inner.authority.learn(&self.url, received);
             }
-            match inner
+            let received = match inner
                 .wire
-                .judge(operation, &self.url, &outcome, &mut attempts, reads)
+                .judge(operation, &self.url, outcome, &mut attempts, reads)
             {
+                Next::Deliver(received) => received,
                 Next::Repeat(time) => {
                     patience::wait(time).await;
                     continue;
                 }
                 Next::GiveUp(error) => return Err(error),
-                Next::Deliver => {}
-            }
-            let Ok(received) = outcome else {
-                continue;
             };
             if received.status == StatusCode::UNAUTHORIZED
-                && refusals.may_help(&proof, &received, &inner.authority).await
+                && inner.authority.may_mend(&mut refusals, &proof, &received).await
             {
                 continue;
             }

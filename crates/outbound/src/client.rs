@@ -117,7 +117,7 @@ impl fmt::Debug for Client {
 }
 
 /// How a [`Client`] is to be.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct Builder {
     allowed: Vec<Url>,
@@ -193,10 +193,14 @@ impl Builder {
         if allowed.is_empty() {
             return Err(invalid("no URL of the provider is given"));
         }
-        let local = allowed.iter().any(Origin::is_loopback);
-        let authority = Authority::new(self.credentials, &self.clock)?;
+        let authority = Authority::new(self.credentials)?;
+        let mut called = allowed.clone();
+        if let Authority::OAuth(source) = &authority {
+            called.push(source.origin()?);
+        }
+        let http = connect(&called, self.user_agent, self.timeout, self.extra_ca.as_deref())?;
         let wire = Wire {
-            http: connect(local, &self.user_agent, self.timeout, self.extra_ca.as_deref())?,
+            http,
             clock: self.clock,
             patience: self.patience,
             max_body: self.max_body,
@@ -212,9 +216,21 @@ impl Builder {
     }
 }
 
+/// URLs from settings may wrongly hold a password, so their harmless part is shown.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("allowed", &self.allowed.iter().map(shown).collect::<Vec<_>>())
+            .field("credentials", &self.credentials)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets up connections for these origins.
 fn connect(
-    local: bool,
-    user_agent: &str,
+    origins: &[Origin],
+    user_agent: String,
     timeout: Duration,
     extra_ca: Option<&str>,
 ) -> Result<reqwest::Client, AdapterError> {
@@ -224,10 +240,15 @@ fn connect(
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)
+        // Only this crate decides about repeats.
         .retry(reqwest::retry::never());
-    if local {
+    if origins.iter().any(Origin::is_loopback) {
         // Calls on this machine are not shown to a proxy.
         builder = builder.no_proxy();
+    }
+    if origins.iter().all(Origin::is_plain) {
+        // Nothing will be checked against the operating system's certificates, so there need not be any.
+        builder = builder.tls_certs_only([]);
     }
     if let Some(pem) = extra_ca {
         let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
@@ -237,10 +258,8 @@ fn connect(
         builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(|error| {
-        invalid(
-            "the HTTP client cannot be set up; check the user agent and the operating system's certificates",
-        )
-        .because(error.without_url())
+        invalid("the HTTP client cannot be set up; check the user agent and that the operating system has root certificates")
+            .because(error.without_url())
     })
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::origin::shown;
+
 /// How calls are authenticated.
 #[derive(Debug, Clone)]
 #[expect(
@@ -37,7 +39,7 @@ pub enum Credentials {
 }
 
 /// The client credentials grant (RFC 6749 §4.4).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClientCredentials {
     /// The token endpoint. Only token requests go to its origin, unless the client is allowed to call it as well.
     pub token_url: Url,
@@ -49,6 +51,19 @@ pub struct ClientCredentials {
     pub authentication: ClientAuthentication,
     /// Whether tokens are bound to a key.
     pub dpop: Dpop,
+}
+
+/// A URL from settings may wrongly hold a password, so its harmless part is shown.
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("token_url", &shown(&self.token_url))
+            .field("client_id", &self.client_id)
+            .field("scopes", &self.scopes)
+            .field("authentication", &self.authentication)
+            .field("dpop", &self.dpop)
+            .finish()
+    }
 }
 
 /// How a client authenticates at a token endpoint.

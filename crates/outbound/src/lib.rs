@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod assertion;
 mod authority;
 mod call;
 mod client;
 mod credentials;
+mod dpop;
 mod link;
 mod origin;
 mod patience;
 mod redact;
+mod refusal;
+mod signer;
+mod token;
 mod wire;
 
 pub use answer::Answer;

@@ -46,6 +46,11 @@ impl Origin {
             Host::Ipv6(address) => address.is_loopback(),
         }
     }
+
+    /// Whether calls are not encrypted.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.scheme == "http"
+    }
 }
 
 impl fmt::Display for Origin {

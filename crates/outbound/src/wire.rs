@@ -1,7 +1,6 @@
 //! One request and its answer: no redirects, bounded bodies, nothing secret in what is logged or reported.
 
 use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +52,7 @@ pub(crate) enum Broken {
 /// What to do after a request.
 pub(crate) enum Next {
     /// The answer is for the caller.
-    Deliver,
+    Deliver(Received),
     /// Wait, then make the request again.
     Repeat(Duration),
     /// The call has failed.
@@ -128,19 +127,18 @@ impl Wire {
         &self,
         operation: &'static str,
         url: &Url,
-        outcome: &Result<Received, Broken>,
+        outcome: Result<Received, Broken>,
         attempts: &mut Attempts,
         reads: bool,
     ) -> Next {
         let received = match outcome {
             Ok(received) => received,
             Err(broken) => {
-                if let (true, Broken::Cut(_)) = (reads, broken)
-                    && let Some(wait) = attempts.after_break()
-                {
-                    return Next::Repeat(wait);
-                }
-                return Next::GiveUp(broken.report(operation, url, self.max_body));
+                let repeat = matches!(broken, Broken::Cut(_)) && reads;
+                return match repeat.then(|| attempts.after_break()).flatten() {
+                    Some(wait) => Next::Repeat(wait),
+                    None => Next::GiveUp(broken.report(operation, url, self.max_body)),
+                };
             }
         };
         match received.status {
@@ -161,9 +159,12 @@ impl Wire {
             StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
                 if reads =>
             {
-                attempts.after_break().map_or(Next::Deliver, Next::Repeat)
+                match attempts.after_break() {
+                    Some(wait) => Next::Repeat(wait),
+                    None => Next::Deliver(received),
+                }
             }
-            _ => Next::Deliver,
+            _ => Next::Deliver(received),
         }
     }
 }
@@ -226,14 +227,6 @@ impl Broken {
         error.with("url", origin::shown(url))
     }
 }
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request did not come to an answer")
-    }
-}
-
-impl Error for Broken {}
 
 impl From<reqwest::Error> for Broken {
     fn from(error: reqwest::Error) -> Self {
