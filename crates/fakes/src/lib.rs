@@ -2,6 +2,9 @@
 
 pub mod directory;
 pub mod fault;
+pub mod graph;
+pub mod okta;
+pub mod scim;
 mod serve;
 
 pub use directory::{Directory, Group, Guest, IdStyle, Life, User};
