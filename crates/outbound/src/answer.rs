@@ -1,14 +1,13 @@
 //! What the provider answered.
 
 use std::fmt;
-use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode, header};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 use usher_core::{AdapterError, ErrorKind, RetryAdvice};
 
+use crate::authority::Credential;
 use crate::patience::LATER;
 use crate::wire::Received;
 use crate::{link, origin, redact};
@@ -18,8 +17,8 @@ pub struct Answer {
     operation: &'static str,
     url: Url,
     received: Received,
-    /// What was sent to be authenticated, so that it is never repeated.
-    credential: Option<Arc<SecretString>>,
+    /// What is left out of messages.
+    credential: Option<Credential>,
 }
 
 impl Answer {
@@ -27,7 +26,7 @@ impl Answer {
         operation: &'static str,
         url: Url,
         received: Received,
-        credential: Option<Arc<SecretString>>,
+        credential: Option<Credential>,
     ) -> Self {
         Self {
             operation,
@@ -162,7 +161,11 @@ impl Answer {
     /// What the body, or else the challenge (RFC 9110 §11.6.1), says in short, with everything left out that could be a
     /// credential.
     fn excerpt(&self) -> Option<String> {
-        let secrets: Vec<_> = self.credential.as_deref().into_iter().collect();
+        let secrets = self
+            .credential
+            .as_ref()
+            .map(Credential::secrets)
+            .unwrap_or_default();
         redact::excerpt(self.body(), &secrets).or_else(|| {
             self.header("www-authenticate")
                 .map(|challenge| redact::bounded(challenge, &secrets))

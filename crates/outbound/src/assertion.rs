@@ -4,13 +4,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 use usher_core::{AdapterError, ErrorKind, RetryAdvice, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::client::invalid;
 use crate::credentials::{ClientAuthentication, PrivateKeyJwt};
@@ -21,8 +25,8 @@ const LONGEST_FILE: u64 = 64 * 1024;
 
 /// Who the client is at its token endpoint.
 pub(crate) enum Identity {
-    /// A secret that is sent as it is.
-    Secret(SecretString),
+    /// A secret, and the same as it stands in a header field.
+    Secret(SecretString, SecretString),
     /// Assertions that the client signs itself.
     Own(OwnAssertions),
     /// Assertions that somebody else keeps in a file.
@@ -40,7 +44,8 @@ impl Identity {
                 if secret.expose_secret().is_empty() {
                     return Err(invalid("the client secret is empty"));
                 }
-                Ok(Self::Secret(secret))
+                let pair = basic(client_id, &secret);
+                Ok(Self::Secret(secret, pair))
             }
             ClientAuthentication::PrivateKeyJwt(key) => {
                 OwnAssertions::new(&key, client_id, token_url).map(Self::Own)
@@ -49,14 +54,41 @@ impl Identity {
         }
     }
 
+    /// The secret that is sent with token requests.
+    pub(crate) const fn client_secret(&self) -> Option<&SecretString> {
+        match self {
+            Self::Secret(secret, _) => Some(secret),
+            Self::Own(_) | Self::File(_) => None,
+        }
+    }
+
+    /// What a token request shows, with its assertion, and so may never be repeated.
+    pub(crate) fn secrets<'a>(&'a self, assertion: Option<&'a SecretString>) -> Vec<&'a SecretString> {
+        match self {
+            Self::Secret(secret, pair) => vec![secret, pair],
+            Self::Own(_) | Self::File(_) => assertion.into_iter().collect(),
+        }
+    }
+
     /// The assertion for one token request; `None` for a client with a secret.
     pub(crate) async fn assertion(&self, now: Timestamp) -> Result<Option<SecretString>, AdapterError> {
         match self {
-            Self::Secret(_) => Ok(None),
+            Self::Secret(..) => Ok(None),
             Self::Own(assertions) => assertions.sign(now).map(Some),
             Self::File(path) => from_file(path).await.map(Some),
         }
     }
+}
+
+/// Client id and secret as the `Authorization` field holds them (RFC 6749 §2.3.1).
+fn basic(client_id: &str, secret: &SecretString) -> SecretString {
+    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = Zeroizing::new(format!(
+        "{}:{}",
+        encode(client_id),
+        encode(secret.expose_secret())
+    ));
+    STANDARD.encode(pair.as_bytes()).into()
 }
 
 /// What is signed anew for each token request (RFC 7523 §3).

@@ -11,7 +11,7 @@ use url::Url;
 use usher_core::AdapterError;
 use zeroize::Zeroizing;
 
-use crate::client::{Shared, invalid};
+use crate::client::invalid;
 use crate::credentials::Credentials;
 use crate::dpop;
 use crate::token::{Grant, TokenSource};
@@ -22,18 +22,39 @@ pub(crate) enum Authority {
     /// Nothing is shown.
     Open,
     /// The same field every time.
-    Fixed { field: HeaderValue, secret: Shared },
+    Fixed(Arc<Fixed>),
     /// An access token.
     OAuth(Box<TokenSource>),
+}
+
+/// A credential that does not change.
+pub(crate) struct Fixed {
+    field: HeaderValue,
+    /// The forms in which it could turn up in what the provider says.
+    secrets: Vec<SecretString>,
+}
+
+/// The credential of one request, kept so that it is never repeated.
+#[derive(Clone)]
+pub(crate) enum Credential {
+    Fixed(Arc<Fixed>),
+    Token(Arc<Grant>),
+}
+
+impl Credential {
+    pub(crate) fn secrets(&self) -> Vec<&SecretString> {
+        match self {
+            Self::Fixed(fixed) => fixed.secrets.iter().collect(),
+            Self::Token(grant) => vec![&grant.token],
+        }
+    }
 }
 
 /// The header fields by which one request is authenticated.
 #[derive(Default)]
 pub(crate) struct Proof {
     pub(crate) headers: HeaderMap,
-    /// What may never be repeated in a message.
-    pub(crate) credential: Option<Shared>,
-    grant: Option<Arc<Grant>>,
+    pub(crate) credential: Option<Credential>,
 }
 
 /// What one call did so far about being refused.
@@ -48,33 +69,33 @@ impl Authority {
     pub(crate) fn new(credentials: Credentials) -> Result<Self, AdapterError> {
         match credentials {
             Credentials::None => Ok(Self::Open),
-            Credentials::Bearer(token) => Self::fixed("Bearer", token.expose_secret(), token.clone()),
-            Credentials::Scheme { scheme, token } => {
-                Self::fixed(scheme, token.expose_secret(), token.clone())
-            }
+            Credentials::Bearer(token) => Self::fixed("Bearer", vec![token]),
+            Credentials::Scheme { scheme, token } => Self::fixed(scheme, vec![token]),
             Credentials::Basic { username, password } => {
                 if username.contains(':') {
                     return Err(invalid("a user name with a colon cannot be sent"));
                 }
                 let pair = Zeroizing::new(format!("{username}:{}", password.expose_secret()));
-                let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-                Self::fixed("Basic", &encoded, password)
+                let encoded = SecretString::from(STANDARD.encode(pair.as_bytes()));
+                Self::fixed("Basic", vec![encoded, password])
             }
             Credentials::OAuth(credentials) => TokenSource::new(credentials).map(Box::new).map(Self::OAuth),
         }
     }
 
-    fn fixed(scheme: &str, credential: &str, secret: SecretString) -> Result<Self, AdapterError> {
+    /// A field of a scheme and the first of these secrets.
+    fn fixed(scheme: &str, secrets: Vec<SecretString>) -> Result<Self, AdapterError> {
+        let credential = secrets
+            .first()
+            .map(SecretString::expose_secret)
+            .unwrap_or_default();
         if credential.is_empty() {
             return Err(invalid("the credential is empty"));
         }
         let field = field(scheme, credential).ok_or_else(|| {
             invalid("the credential holds a character that cannot be sent, such as a line break")
         })?;
-        Ok(Self::Fixed {
-            field,
-            secret: Arc::new(secret),
-        })
+        Ok(Self::Fixed(Arc::new(Fixed { field, secrets })))
     }
 
     /// The proof for a request; may ask for an access token first.
@@ -87,20 +108,19 @@ impl Authority {
         let mut proof = Proof::default();
         match self {
             Self::Open => {}
-            Self::Fixed { field, secret } => {
-                proof.headers.insert(header::AUTHORIZATION, field.clone());
-                proof.credential = Some(Arc::clone(secret));
+            Self::Fixed(fixed) => {
+                proof.headers.insert(header::AUTHORIZATION, fixed.field.clone());
+                proof.credential = Some(Credential::Fixed(Arc::clone(fixed)));
             }
             Self::OAuth(source) => {
                 let grant = source.grant(wire).await?;
                 proof.headers.insert(header::AUTHORIZATION, grant.field.clone());
                 if let (true, Some(binding)) = (grant.bound, source.binding()) {
                     let token = grant.token.expose_secret();
-                    let field = binding.proof(method, url, Some(token), wire.clock.now())?;
+                    let field = binding.for_resource(method, url, token, wire.clock.now())?;
                     proof.headers.insert(dpop::PROOF, field);
                 }
-                proof.credential = Some(Arc::clone(&grant.token));
-                proof.grant = Some(grant);
+                proof.credential = Some(Credential::Token(grant));
             }
         }
         Ok(proof)
@@ -111,14 +131,14 @@ impl Authority {
         if let Self::OAuth(source) = self
             && let Some(binding) = source.binding()
         {
-            binding.learn(url, &received.headers);
+            binding.learn_from_resource(url, &received.headers);
         }
     }
 
     /// Whether another proof may help after a 401: one with the nonce that was asked for, or one with a new token. Each
     /// is tried once for a call.
     pub(crate) async fn may_mend(&self, refusals: &mut Refusals, proof: &Proof, received: &Received) -> bool {
-        let (Self::OAuth(source), Some(grant)) = (self, &proof.grant) else {
+        let (Self::OAuth(source), Some(Credential::Token(grant))) = (self, &proof.credential) else {
             return false;
         };
         if grant.bound && !refusals.nonce_given && dpop::wants_nonce(&received.headers) {
@@ -142,7 +162,7 @@ impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "Open",
-            Self::Fixed { .. } => "Fixed",
+            Self::Fixed(_) => "Fixed",
             Self::OAuth(_) => "OAuth",
         })
     }

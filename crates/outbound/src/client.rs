@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use url::Url;
@@ -267,6 +266,3 @@ fn connect(
 pub(crate) fn invalid(message: impl Into<String>) -> AdapterError {
     AdapterError::new(ErrorKind::InvalidConfig, RetryAdvice::Never, "settings", message)
 }
-
-/// A secret that is shared, not copied.
-pub(crate) type Shared = Arc<SecretString>;

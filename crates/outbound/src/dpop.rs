@@ -1,7 +1,7 @@
 //! Proofs of possession (RFC 9449): the key, the proofs, and the nonces that servers ask for.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use secrecy::ExposeSecret as _;
@@ -30,7 +30,15 @@ const LONGEST_NONCE: usize = 1024;
 pub(crate) struct Binding {
     signer: Signer,
     header: Value,
-    nonces: Mutex<HashMap<String, String>>,
+    nonces: Mutex<Nonces>,
+}
+
+/// The last nonce of each server. That of the token endpoint is kept apart, as a server that is both may hand out
+/// different ones (§9).
+#[derive(Default)]
+struct Nonces {
+    token_endpoint: Option<String>,
+    resources: HashMap<String, String>,
 }
 
 impl Binding {
@@ -44,11 +52,43 @@ impl Binding {
         })
     }
 
-    /// The proof for one request, with an access token if the request shows one (§4.2).
-    pub(crate) fn proof(
+    /// The proof for a token request (§5).
+    pub(crate) fn for_token(&self, url: &Url, now: Timestamp) -> Result<HeaderValue, AdapterError> {
+        let nonce = self.nonces().token_endpoint.clone();
+        self.proof(&Method::POST, url, nonce, None, now)
+    }
+
+    /// The proof for a request that shows an access token (§7).
+    pub(crate) fn for_resource(
         &self,
         method: &Method,
         url: &Url,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<HeaderValue, AdapterError> {
+        let nonce = self.nonces().resources.get(&server(url)).cloned();
+        self.proof(method, url, nonce, Some(token), now)
+    }
+
+    /// Keeps the nonce that an answer of the token endpoint brings (§8.2).
+    pub(crate) fn learn_from_token(&self, headers: &HeaderMap) {
+        if let Some(nonce) = nonce(headers) {
+            self.nonces().token_endpoint = Some(nonce.to_owned());
+        }
+    }
+
+    /// Keeps the nonce that any other answer brings (§9).
+    pub(crate) fn learn_from_resource(&self, url: &Url, headers: &HeaderMap) {
+        if let Some(nonce) = nonce(headers) {
+            self.nonces().resources.insert(server(url), nonce.to_owned());
+        }
+    }
+
+    fn proof(
+        &self,
+        method: &Method,
+        url: &Url,
+        nonce: Option<String>,
         token: Option<&str>,
         now: Timestamp,
     ) -> Result<HeaderValue, AdapterError> {
@@ -64,7 +104,7 @@ impl Binding {
         if let Some(token) = token {
             claims["ath"] = json!(thumbprint(token.as_bytes()));
         }
-        if let Some(nonce) = self.nonces().get(&server(url)) {
+        if let Some(nonce) = nonce {
             claims["nonce"] = json!(nonce);
         }
         let proof = self.signer.sign(&self.header, &claims)?;
@@ -80,14 +120,7 @@ impl Binding {
         Ok(field)
     }
 
-    /// Keeps the nonce that a server hands out with any answer (§8.2).
-    pub(crate) fn learn(&self, url: &Url, headers: &HeaderMap) {
-        if let Some(nonce) = nonce(headers) {
-            self.nonces().insert(server(url), nonce.to_owned());
-        }
-    }
-
-    fn nonces(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+    fn nonces(&self) -> MutexGuard<'_, Nonces> {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,7 +135,7 @@ pub(crate) fn wants_nonce(headers: &HeaderMap) -> bool {
             .any(|challenge| challenge.contains(USE_NONCE))
 }
 
-/// Servers keep nonces of their own; the token endpoint's are not those of the resource.
+/// Servers keep nonces of their own.
 fn server(url: &Url) -> String {
     url.origin().ascii_serialization()
 }

@@ -9,6 +9,9 @@ use usher_core::{RetryAdvice, Timestamp};
 /// What to advise when the provider does not say when to come back.
 pub(crate) const LATER: Duration = Duration::from_secs(30);
 
+/// A provider that asks for more is advised to be asked again after this.
+const LONGEST_ASKED: Duration = Duration::from_secs(86_400);
+
 /// Bounds on the patience of one call.
 ///
 /// A call waits and repeats when the provider answers 429 or 503, for as long as the provider asks; it gives up, with
@@ -118,6 +121,10 @@ pub(crate) async fn wait(time: Duration) {
 /// Moments are taken against the answer's own `Date`, so that a wrong clock on either side does no harm. Okta's reset is
 /// only an estimate when the limit on concurrent requests was met (limit and remaining both zero); it is passed over.
 pub(crate) fn asked(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    said(status, headers, now).map(|time| time.min(LONGEST_ASKED))
+}
+
+fn said(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let date = text("date").and_then(moment).unwrap_or(now);
     if let Some(after) = text("retry-after") {

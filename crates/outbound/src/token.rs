@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
 use oauth2::{
     AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
@@ -18,7 +18,7 @@ use usher_core::{AdapterError, Timestamp};
 
 use crate::assertion::Identity;
 use crate::authority::field;
-use crate::client::{Shared, invalid};
+use crate::client::invalid;
 use crate::credentials::{ClientAuthentication, ClientCredentials, Dpop};
 use crate::dpop::{self, Binding};
 use crate::origin::{self, Origin};
@@ -56,7 +56,7 @@ pub(crate) struct TokenSource {
 
 /// An access token.
 pub(crate) struct Grant {
-    pub(crate) token: Shared,
+    pub(crate) token: SecretString,
     /// The `Authorization` field.
     pub(crate) field: HeaderValue,
     /// Whether requests need a proof beside it.
@@ -84,7 +84,7 @@ impl TokenSource {
             endpoint = endpoint.set_auth_type(AuthType::BasicAuth);
         }
         let identity = Identity::new(authentication, &client_id, &token_url)?;
-        if let Identity::Secret(secret) = &identity {
+        if let Some(secret) = identity.client_secret() {
             endpoint = endpoint.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
         }
         Ok(Self {
@@ -142,7 +142,7 @@ impl TokenSource {
             attempts.begin();
             let (outcome, token) = self.ask(wire, assertion.as_ref(), bound).await?;
             if let (Some(binding), Ok(received)) = (&self.binding, &outcome) {
-                binding.learn(&self.url, &received.headers);
+                binding.learn_from_token(&received.headers);
             }
             let status = match wire.judge(OPERATION, &self.url, outcome, &mut attempts, true) {
                 Next::Deliver(received) => received.status,
@@ -164,10 +164,7 @@ impl TokenSource {
                 dpop::USE_NONCE if bound && !nonce_given => nonce_given = true,
                 error => {
                     let description = refused.error_description().map(String::as_str);
-                    let secrets: Vec<_> = match &self.identity {
-                        Identity::Secret(secret) => vec![secret],
-                        _ => assertion.iter().collect(),
-                    };
+                    let secrets = self.identity.secrets(assertion.as_ref());
                     return Err(refusal::of_token(&self.url, status, error, description, &secrets));
                 }
             }
@@ -182,9 +179,7 @@ impl TokenSource {
         bound: bool,
     ) -> Result<(Result<Received, Broken>, Result<BasicTokenResponse, Failure>), AdapterError> {
         let proof = match &self.binding {
-            Some(binding) if bound => {
-                Some(binding.proof(&Method::POST, &self.url, None, wire.clock.now())?)
-            }
+            Some(binding) if bound => Some(binding.for_token(&self.url, wire.clock.now())?),
             _ => None,
         };
         let slot = Mutex::new(None);
@@ -240,7 +235,7 @@ impl TokenSource {
             return wrong("an access token that cannot be sent");
         };
         Ok(Grant {
-            token: Arc::new(secret),
+            token: secret,
             field,
             bound,
             renew_at: wire.clock.now().plus(lifetime.saturating_sub(margin)),
