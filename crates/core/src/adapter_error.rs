@@ -30,6 +30,25 @@ pub enum ErrorKind {
     Unexpected,
 }
 
+impl ErrorKind {
+    /// A stable word for programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorised => "unauthorised",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::InvalidConfig => "invalid_config",
+            Self::Protocol => "protocol",
+            Self::CheckpointExpired => "checkpoint_expired",
+            Self::Unsupported => "unsupported",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
 /// Whether and when the same call may be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAdvice {

@@ -233,7 +233,9 @@ pub trait ProvisioningAdapter: Send + Sync + Debug {
     /// - a user is reported before the first change that names it as a member;
     /// - without a checkpoint each group wanted is reported as `GroupUpserted`, its members, `GroupMembersComplete`,
     ///   and the next group begins after that; or as `Unknown`;
-    /// - with a checkpoint only what changed is reported, in any order;
+    /// - with a checkpoint only what changed is reported, in any order; a group may be reported again as without one;
+    /// - with a checkpoint users may be reported who are in no group wanted: who is unknown and not named as a member in
+    ///   the same call of the sink is left out;
     /// - each member of a group is reported once, whatever the provider's page size;
     /// - a group's completeness is reported only after all of its members were;
     /// - what could not be seen is reported as unknown, never as gone;

@@ -50,6 +50,20 @@ event_kinds! {
     MembersDormant = "directory.group.members_dormant",
     /// A group arrived that no confirmed mapping names.
     GroupParked = "directory.group.parked",
+    /// A read saw that a group is assigned to the application: whom reads saw in it counts now.
+    GroupAssigned = "directory.group.assigned",
+    /// A read saw that a group is not assigned to the application any more.
+    GroupUnassigned = "directory.group.unassigned",
+    /// What was pushed and what was read of a group are the same.
+    GroupJoined = "directory.group.joined",
+    /// What was pushed and what was read of a user are the same.
+    UserJoined = "directory.user.joined",
+    /// Only the name says that a user who was read was also pushed; a human has to join the two.
+    UserNotJoined = "directory.user.not_joined",
+    /// Two reads did not see members that a push named: they have no effect any more.
+    MembersRefuted = "directory.group.members_refuted",
+    /// Two reads saw members that a push had removed or never named again: they count.
+    MembersReinstated = "directory.group.members_reinstated",
     /// A source appeared in the configuration.
     SourceAdded = "source.added",
     /// A source disappeared from the configuration; nothing more is known of it, and nobody ends.
@@ -58,6 +72,10 @@ event_kinds! {
     SourceThawed = "source.thawed",
     /// A source was retired by a human.
     SourceRetired = "source.retired",
+    /// A source cannot be read; nobody ends because of it.
+    SourceDegraded = "source.degraded",
+    /// A source can be read again.
+    SourceRecovered = "source.recovered",
     /// The rules were changed in the configuration and wait for a confirmation.
     PolicyProposed = "policy.proposed",
     /// New rules are in force.

@@ -1,6 +1,7 @@
 //! Why somebody is, or is not, wanted in a room: in words, with the next step.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Serialize;
 use usher_core::{MappingId, MappingState, PersonId, RoomId, Scope, SourceUserId, Timestamp};
@@ -8,6 +9,13 @@ use usher_storage::query::ground::GroundRow;
 use usher_storage::{Tx, query};
 
 use crate::{EngineError, Refusal};
+
+/// What a source said about a person on the spot is acted upon for so long.
+const ASKED: Duration = Duration::from_secs(60);
+
+/// For so long a source that is pushed and read is believed by its pushes alone. Microsoft Entra ID pushes about every
+/// 40 minutes.
+const PUSHED: Duration = Duration::from_secs(3600);
 
 /// Whether a mapping and an account together make the person desired in the room, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,6 +76,23 @@ pub struct Freshness {
     pub account_changed: Option<Timestamp>,
     /// When it changed a group that leads to the room last.
     pub group_changed: Option<Timestamp>,
+    /// When it was asked about the person on the spot.
+    pub asked: Option<Timestamp>,
+    /// Why it did not answer then.
+    pub unreachable: Option<String>,
+}
+
+impl Freshness {
+    /// Whether what it said is fresh enough to restore somebody by: a source that is pushed to said all it knows, one that
+    /// is read was asked just now. One that is both and cannot be asked is believed while its pushes are recent.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let answered = self.unreachable.is_none() && self.asked.is_some_and(|at| now.since(at) <= ASKED);
+        match self.mode.as_str() {
+            "push" => true,
+            "pull" => answered,
+            _ => answered || self.last_write.is_some_and(|at| now.since(at) <= PUSHED),
+        }
+    }
 }
 
 /// All that speaks for and against a person in a room.
@@ -103,7 +128,17 @@ pub async fn grounds(tx: &mut Tx<'_>, room: RoomId, person: PersonId) -> Result<
                 last_write: row.source_wrote.max(account_changed).max(row.group_modified),
                 account_changed,
                 group_changed: row.group_modified,
+                asked: None,
+                unreachable: None,
             }),
+        }
+    }
+    if freshness.iter().any(|known| known.mode != "push") {
+        for asked in query::pull_run::asked_about(tx, person).await? {
+            for known in freshness.iter_mut().filter(|known| known.source == asked.source) {
+                known.asked = Some(asked.at);
+                known.unreachable.clone_from(&asked.error);
+            }
         }
     }
     let grounds = rows
@@ -236,6 +271,41 @@ impl Grounds {
             Some(Standing::NotInGroup) => return Some(self.not_in_group(source)),
         };
         Some(Refusal { code, message, next })
+    }
+
+    /// Why what speaks for the person is too old to restore them by; nothing when some of it is not, or when nothing
+    /// speaks for them.
+    #[must_use]
+    pub fn stale(&self, now: Timestamp) -> Option<Refusal> {
+        let mut old = None;
+        for ground in self
+            .grounds
+            .iter()
+            .filter(|ground| ground.standing == Standing::Counts)
+        {
+            let known = self
+                .freshness
+                .iter()
+                .find(|known| known.source == ground.source)?;
+            if known.is_fresh(now) {
+                return None;
+            }
+            old.get_or_insert(known);
+        }
+        let old = old?;
+        let source = &old.source;
+        Some(Refusal {
+            code: "source_not_asked",
+            message: match &old.unreachable {
+                Some(reason) => {
+                    format!("source '{source}' could not be asked about the person just now: {reason}")
+                }
+                None => format!("source '{source}' was not asked about the person just now"),
+            },
+            next: format!(
+                "try again; `usher source check {source}` says what is wrong with the connection if it stays so"
+            ),
+        })
     }
 
     fn not_in_group(&self, source: &str) -> Refusal {

@@ -19,6 +19,7 @@ pub mod person;
 pub mod plan;
 mod policy;
 pub mod policy_plan;
+pub mod pull;
 pub mod restore;
 pub mod room;
 mod settle;

@@ -26,6 +26,11 @@ impl Unit<'_, '_> {
         data: GroupData,
         members: Vec<MemberName>,
     ) -> Result<GroupRow, EngineError> {
+        if self.source_rules(source).await?.1
+            && let Some(seen) = self.group_seen_by_reads(source, &data).await?
+        {
+            return self.take_over_group(seen, data, members).await;
+        }
         self.refuse_taken_group(source, &data, None).await?;
         let group = GroupRow {
             id,
@@ -39,6 +44,8 @@ impl Unit<'_, '_> {
             created: self.now,
             modified: self.now,
             resource: data.resource,
+            pushed: true,
+            assigned: true,
         };
         query::group::insert(self.tx, &group).await?;
         self.tell_group(EventKind::GroupCreated, &group);
@@ -55,6 +62,30 @@ impl Unit<'_, '_> {
         let born = GroupRow { version: 1, ..group };
         query::group::touch(self.tx, id, born.member_count, born.version, born.modified).await?;
         Ok(born)
+    }
+
+    /// A push brings a group that only reads saw so far. Its members count as pushed from when the push names them.
+    async fn take_over_group(
+        &mut self,
+        seen: GroupRow,
+        data: GroupData,
+        members: Vec<MemberName>,
+    ) -> Result<GroupRow, EngineError> {
+        let group = GroupRow {
+            pushed: true,
+            external_id: data.external_id,
+            display_name: data.display_name,
+            member_count: 0,
+            version: seen.version + 1,
+            modified: self.now,
+            resource: data.resource,
+            ..seen
+        };
+        query::group::update(self.tx, &group).await?;
+        self.tell_group(EventKind::GroupJoined, &group);
+        self.bind_waiting(&group).await?;
+        self.change_members(&group, vec![MembersChange::Add(members)])
+            .await
     }
 
     /// Takes what a source says of a known group now, without its members. Saying the same again changes
@@ -118,7 +149,7 @@ impl Unit<'_, '_> {
 
     /// Binds mappings that wait for a group by its id, or by its name where exactly one group has it. A group
     /// that was deleted and comes back with the same immutable id is the same group; a namesake is not.
-    async fn bind_waiting(&mut self, group: &GroupRow) -> Result<(), EngineError> {
+    pub(crate) async fn bind_waiting(&mut self, group: &GroupRow) -> Result<(), EngineError> {
         let mut keys = vec![group.id.to_string(), group.display_name.to_lowercase()];
         keys.extend(group.external_id.as_ref().map(|id| id.to_lowercase()));
         for mapping in query::mapping::waiting(self.tx, group.source, keys).await? {
@@ -172,7 +203,7 @@ impl Unit<'_, '_> {
         Ok(())
     }
 
-    fn tell_group(&mut self, kind: EventKind, group: &GroupRow) {
+    pub(crate) fn tell_group(&mut self, kind: EventKind, group: &GroupRow) {
         let about = About {
             source: Some(group.source),
             ..About::default()

@@ -20,6 +20,8 @@ struct Effect {
     added: Vec<SourceUserId>,
     woken: Vec<SourceUserId>,
     removed: Vec<SourceUserId>,
+    /// Members whom only reads knew: they came or went without changing what the push said.
+    unpushed: Vec<SourceUserId>,
     pending_added: Vec<String>,
     pending_removed: u64,
     persons: BTreeMap<SourceUserId, PersonId>,
@@ -60,6 +62,10 @@ impl Unit<'_, '_> {
         if !users.is_empty() {
             let added = query::member::add(self.tx, group.id, &users, self.now).await?;
             if added.len() < users.len() {
+                if self.source_rules(group.source).await?.1 {
+                    let claimed = query::pulled::claim(self.tx, group.id, &users, self.now).await?;
+                    effect.added.extend(claimed);
+                }
                 effect
                     .woken
                     .extend(query::member::wake(self.tx, group.id, &users, self.now).await?);
@@ -84,7 +90,7 @@ impl Unit<'_, '_> {
         let removed = if users.is_empty() {
             Vec::new()
         } else {
-            query::member::remove(self.tx, group.id, &users).await?
+            self.remove_rows(group, &users, effect).await?
         };
         if removed.len() < values.len() {
             effect.pending_removed += query::member::remove_pending(self.tx, group.id, values).await?;
@@ -100,10 +106,73 @@ impl Unit<'_, '_> {
     ) -> Result<(), EngineError> {
         let values: Vec<String> = members.iter().map(|member| member.value.clone()).collect();
         let keep: Vec<SourceUserId> = values.iter().filter_map(|value| value.parse().ok()).collect();
-        let removed = query::member::keep_only(self.tx, group.id, &keep).await?;
+        let removed = if self.source_rules(group.source).await?.1 {
+            let others = query::pulled::others(self.tx, group.id, &keep).await?;
+            let (removed, unpushed) =
+                query::pulled::remove_pushed(self.tx, group.id, &others, self.now).await?;
+            self.note_unpushed(unpushed, effect).await?;
+            removed
+        } else {
+            query::member::keep_only(self.tx, group.id, &keep).await?
+        };
         effect.pending_removed += query::member::keep_only_pending(self.tx, group.id, values).await?;
         self.note_removed(removed, effect).await?;
         self.add_members(group, members, effect).await
+    }
+
+    async fn remove_rows(
+        &mut self,
+        group: &GroupRow,
+        users: &[SourceUserId],
+        effect: &mut Effect,
+    ) -> Result<Vec<SourceUserId>, EngineError> {
+        if !self.source_rules(group.source).await?.1 {
+            return Ok(query::member::remove(self.tx, group.id, users).await?);
+        }
+        let (removed, unpushed) = query::pulled::remove_pushed(self.tx, group.id, users, self.now).await?;
+        self.note_unpushed(unpushed, effect).await?;
+        Ok(removed)
+    }
+
+    async fn note_unpushed(
+        &mut self,
+        unpushed: Vec<SourceUserId>,
+        effect: &mut Effect,
+    ) -> Result<(), EngineError> {
+        if !unpushed.is_empty() {
+            effect
+                .persons
+                .extend(query::member::persons_of_users(self.tx, &unpushed).await?);
+            effect.unpushed.extend(unpushed);
+        }
+        Ok(())
+    }
+
+    /// Writes down what a read did to the members of a group.
+    pub(crate) async fn note_pulled_members(
+        &mut self,
+        group: &GroupRow,
+        added: Vec<SourceUserId>,
+        woken: Vec<SourceUserId>,
+        removed: Vec<SourceUserId>,
+    ) -> Result<(), EngineError> {
+        let users: Vec<SourceUserId> = added.iter().chain(&woken).chain(&removed).copied().collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        let persons = query::member::persons_of_users(self.tx, &users).await?;
+        let mut effect = Effect {
+            persons: persons.into_iter().collect(),
+            ..Effect::default()
+        };
+        if group.pushed {
+            self.tell_members(group, &added, &removed);
+            effect.unpushed = users;
+        } else {
+            (effect.added, effect.woken, effect.removed) = (added, woken, removed);
+        }
+        self.note_effect(group, effect).await?;
+        Ok(())
     }
 
     /// Tells users of this source from values that name nobody, each once.
@@ -168,11 +237,12 @@ impl Unit<'_, '_> {
             added,
             woken,
             removed,
+            unpushed,
             pending_added,
             pending_removed,
             persons,
         } = effect;
-        for user in added.iter().chain(&woken).chain(&removed) {
+        for user in added.iter().chain(&woken).chain(&removed).chain(&unpushed) {
             if let Some(person) = persons.get(user) {
                 self.touched.members.insert((group.id, *person));
             }
@@ -186,14 +256,7 @@ impl Unit<'_, '_> {
             source: Some(group.source),
             ..About::default()
         };
-        let mut rest = (added.as_slice(), removed.as_slice());
-        while !(rest.0.is_empty() && rest.1.is_empty()) {
-            let (some_added, more_added) = rest.0.split_at(rest.0.len().min(NAMES_PER_EVENT));
-            let (some_removed, more_removed) = rest.1.split_at(rest.1.len().min(NAMES_PER_EVENT));
-            let data = json!({ "group": group.id, "added": some_added, "removed": some_removed });
-            self.tell(EventKind::GroupMembersChanged, about, &data);
-            rest = (more_added, more_removed);
-        }
+        self.tell_members(group, &added, &removed);
         for values in pending_added.chunks(NAMES_PER_EVENT) {
             self.tell(
                 EventKind::GroupMembersPending,
@@ -219,5 +282,20 @@ impl Unit<'_, '_> {
         )
         .await?;
         Ok(group)
+    }
+
+    fn tell_members(&mut self, group: &GroupRow, added: &[SourceUserId], removed: &[SourceUserId]) {
+        let about = About {
+            source: Some(group.source),
+            ..About::default()
+        };
+        let mut rest = (added, removed);
+        while !(rest.0.is_empty() && rest.1.is_empty()) {
+            let (some_added, more_added) = rest.0.split_at(rest.0.len().min(NAMES_PER_EVENT));
+            let (some_removed, more_removed) = rest.1.split_at(rest.1.len().min(NAMES_PER_EVENT));
+            let data = json!({ "group": group.id, "added": some_added, "removed": some_removed });
+            self.tell(EventKind::GroupMembersChanged, about, &data);
+            rest = (more_added, more_removed);
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The directory: what sources say of their users and groups, kept exactly, and what follows from a change.
 
 mod groups;
-mod members;
-mod scope;
-mod users;
+pub(crate) mod members;
+pub(crate) mod scope;
+pub(crate) mod users;
 
 pub(crate) use scope::stored_scope;
 
@@ -24,6 +24,8 @@ pub struct UserData {
     pub active: bool,
     /// `userType`.
     pub user_type: Option<String>,
+    /// Whether the source said in another way that the user is a guest.
+    pub guest: bool,
     /// The SCIM resource as JSON, without `id`, `meta`, `groups` and `password`.
     pub resource: String,
 }

@@ -7,8 +7,11 @@ use usher_storage::query::user::UserRow;
 use super::UserData;
 use crate::policy::{Policy, SourcePolicy};
 
+/// Where a stored resource says that a read of the provider marked the user as a guest, as a SCIM extension (RFC 7643 §3.3).
+pub(crate) const GUEST_EXTENSION: &str = "urn:usher:scim:schemas:extension:guest:2.0:User";
+
 /// The address that counts for a user, folded: the primary or work address, else a user name that is one.
-pub(super) fn company_address(user: &UserData) -> Option<String> {
+pub(crate) fn company_address(user: &UserData) -> Option<String> {
     let address = user
         .emails
         .first()
@@ -20,8 +23,8 @@ pub(super) fn company_address(user: &UserData) -> Option<String> {
 }
 
 /// Whether the user is in scope: a company address, and no guest.
-pub(super) fn scope(policy: &Policy, source: &SourcePolicy, user: &UserData) -> Scope {
-    if source.guest_marks.iter().any(|mark| marks(mark, user)) {
+pub(crate) fn scope(policy: &Policy, source: &SourcePolicy, user: &UserData) -> Scope {
+    if user.guest || source.guest_marks.iter().any(|mark| marks(mark, user)) {
         return Scope::Guest;
     }
     match company_address(user) {
@@ -49,6 +52,7 @@ pub(crate) fn stored_scope(policy: &Policy, source: &SourcePolicy, user: &UserRo
         display_name: None,
         active: user.active,
         user_type: resource["userType"].as_str().map(str::to_owned),
+        guest: resource[GUEST_EXTENSION]["guest"] == true,
         resource: String::new(),
     };
     scope(policy, source, &user)
@@ -92,6 +96,7 @@ mod tests {
             display_name: None,
             active: true,
             user_type: None,
+            guest: false,
             resource: String::new(),
         };
         let source = SourcePolicy::from(&PushProfile::default());

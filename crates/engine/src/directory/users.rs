@@ -24,7 +24,10 @@ impl Unit<'_, '_> {
         id: SourceUserId,
         data: UserData,
     ) -> Result<UserRow, EngineError> {
-        let rules = self.source_policy(source).await?;
+        let (rules, is_also_pulled) = self.source_rules(source).await?;
+        if is_also_pulled && let Some(seen) = self.seen_by_reads(source, &rules, &data).await? {
+            return self.take_over(seen, data).await;
+        }
         self.refuse_taken_name(source, &data.user_name, None).await?;
         let remote_id = data.external_id.clone().filter(|_| rules.trusts_external_id);
         let known = match &remote_id {
@@ -73,6 +76,7 @@ impl Unit<'_, '_> {
             display_name: data.display_name,
             active: data.active,
             resource: data.resource,
+            pushed: true,
         };
         query::user::insert(self.tx, &user).await?;
         self.tell_user(EventKind::UserCreated, &user);
@@ -89,15 +93,40 @@ impl Unit<'_, '_> {
     ///
     /// # Errors
     /// [`EngineError::Conflict`] when another live user of the source has the new name.
-    pub async fn update_user(&mut self, before: &UserRow, data: UserData) -> Result<UserRow, EngineError> {
+    pub async fn update_user(
+        &mut self,
+        before: &UserRow,
+        mut data: UserData,
+    ) -> Result<UserRow, EngineError> {
         if unchanged(before, &data) {
             return Ok(before.clone());
         }
-        let rules = self.source_policy(before.source).await?;
+        let (rules, is_also_pulled) = self.source_rules(before.source).await?;
+        if is_also_pulled && data.active {
+            // Either side's "inactive" wins until that side takes it back.
+            let pulled = query::pulled::user(self.tx, before.id).await?;
+            data.active = pulled.is_none_or(|pulled| pulled.is_usable());
+            if unchanged(before, &data) {
+                return Ok(before.clone());
+            }
+        }
         if !before.user_name.eq_ignore_ascii_case(&data.user_name) {
             self.refuse_taken_name(before.source, &data.user_name, Some(before.id))
                 .await?;
         }
+        let distrusts = rules.reactivation == Reactivation::Dormant;
+        self.put_user(before, data, &rules, distrusts).await
+    }
+
+    /// Writes what a source says of a known user, and what follows from it. With `distrusts`, a deactivation lets the
+    /// user's member rows rest.
+    pub(crate) async fn put_user(
+        &mut self,
+        before: &UserRow,
+        data: UserData,
+        rules: &SourcePolicy,
+        distrusts: bool,
+    ) -> Result<UserRow, EngineError> {
         let email = scope::company_address(&data);
         let mut user = UserRow {
             remote_id: before
@@ -105,7 +134,7 @@ impl Unit<'_, '_> {
                 .clone()
                 .or_else(|| data.external_id.clone().filter(|_| rules.trusts_external_id)),
             external_id: data.external_id.clone(),
-            scope: scope::scope(&self.policy, &rules, &data),
+            scope: scope::scope(&self.policy, rules, &data),
             email,
             version: before.version + 1,
             modified: self.now,
@@ -119,7 +148,7 @@ impl Unit<'_, '_> {
             (true, false) => {
                 user.inactive_since = Some(self.now);
                 self.tell_user(EventKind::UserDeactivated, &user);
-                if rules.reactivation == Reactivation::Dormant {
+                if distrusts {
                     self.distrust_rows(&user).await?;
                 }
             }
@@ -176,7 +205,7 @@ impl Unit<'_, '_> {
     /// # Errors
     /// What the database says.
     pub(crate) async fn distrust_rows(&mut self, user: &UserRow) -> Result<Vec<SourceGroupId>, EngineError> {
-        let groups = query::member::lull(self.tx, user.id).await?;
+        let groups = query::member::lull(self.tx, user.id, self.now).await?;
         if !groups.is_empty() {
             let about = About {
                 source: Some(user.source),
@@ -194,12 +223,22 @@ impl Unit<'_, '_> {
 
     /// The rules for a source.
     pub(crate) async fn source_policy(&mut self, source: SourceKey) -> Result<SourcePolicy, EngineError> {
+        Ok(self.source_rules(source).await?.0)
+    }
+
+    /// The rules for a source, and whether it is pushed and read.
+    pub(crate) async fn source_rules(
+        &mut self,
+        source: SourceKey,
+    ) -> Result<(SourcePolicy, bool), EngineError> {
         let row = query::source::by_key(self.tx, source).await?;
+        let is_also_pulled = row.as_ref().is_some_and(|row| row.mode == "both");
         let name = row.and_then(|row| row.name.parse().ok());
-        Ok(name.map_or_else(
+        let policy = name.map_or_else(
             || SourcePolicy::from(&usher_core::PushProfile::default()),
             |name| self.policy.source(&name),
-        ))
+        );
+        Ok((policy, is_also_pulled))
     }
 
     async fn refuse_taken_name(
@@ -214,7 +253,7 @@ impl Unit<'_, '_> {
         }
     }
 
-    async fn note_similar(&mut self, user: &UserRow) -> Result<(), EngineError> {
+    pub(crate) async fn note_similar(&mut self, user: &UserRow) -> Result<(), EngineError> {
         let Some(email) = &user.email else { return Ok(()) };
         let others: Vec<PersonId> =
             query::person::note_similar(self.tx, user.person, email, self.now).await?;
@@ -233,7 +272,7 @@ impl Unit<'_, '_> {
         Ok(())
     }
 
-    fn tell_user(&mut self, kind: EventKind, user: &UserRow) {
+    pub(crate) fn tell_user(&mut self, kind: EventKind, user: &UserRow) {
         let about = About {
             source: Some(user.source),
             person: Some(user.person),
@@ -244,7 +283,7 @@ impl Unit<'_, '_> {
     }
 }
 
-fn unchanged(before: &UserRow, data: &UserData) -> bool {
+pub(crate) fn unchanged(before: &UserRow, data: &UserData) -> bool {
     before.resource == data.resource
         && before.active == data.active
         && before.user_name == data.user_name

@@ -60,6 +60,9 @@ impl Unit<'_, '_> {
         }
         query::mapping::update(self.tx, &after).await?;
         self.tell_mapping(EventKind::MappingChanged, &after, &json!({}));
+        if after.nested != before.nested {
+            self.ask_mapping_read(&after).await?;
+        }
         Ok(MappingRow {
             version: after.version + 1,
             ..after
@@ -112,6 +115,7 @@ impl Unit<'_, '_> {
         };
         query::mapping::update(self.tx, &bound).await?;
         self.tell_mapping(EventKind::MappingBound, &bound, &json!({}));
+        self.ask_mapping_read(&bound).await?;
         if bound.state == MappingState::Confirmed {
             self.settle_group_people(bound.room, group.id).await?;
         }

@@ -85,6 +85,7 @@ impl Unit<'_, '_> {
         if let Some(order) = order.filter(|order| order.state == OrderState::RoomReady) {
             self.move_order(order, OrderState::MappingConfirmed, None).await?;
         }
+        self.ask_mapping_read(&confirmed).await?;
         let complete = match confirmed.group {
             Some(group) => self.settle_group_people(confirmed.room, group).await?,
             None => true,
@@ -172,6 +173,7 @@ impl Unit<'_, '_> {
             order.named_by = new.named_by;
             query::order::update(self.tx, &order).await?;
         }
+        self.ask_mapping_read(&new).await?;
         let mut complete = true;
         if was == MappingState::Confirmed {
             self.tell_mapping(EventKind::MappingConfirmed, &new, &json!({}));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use usher_core::{OrderId, OrderState, RoomState};
+use usher_core::{OrderId, OrderState, PullCause, RoomState};
 use usher_storage::query::order::OrderRow;
 
 use super::{expect_state, fields, get, group_ref};
@@ -68,6 +68,9 @@ impl Unit<'_, '_> {
             ..order
         };
         self.move_order(accepted, OrderState::Accepted, None).await?;
+        let group = crate::pull::remote_group(self.tx, &mapping).await?;
+        self.ask_group_read(mapping.source, group, PullCause::Order)
+            .await?;
 
         let level = self.policy.levels.administrator(room.model, false).key.clone();
         let user = acceptance.bootstrap;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use usher_core::{GrantId, MembershipId, RestoreId, RestoreState};
+use usher_core::{GrantId, MembershipId, RestoreId, RestoreState, Timestamp};
 use usher_storage::query::grant::GrantRow;
 use usher_storage::query::membership::MembershipRow;
 use usher_storage::{Tx, query};
@@ -65,7 +65,8 @@ pub struct Choices {
     pub drop: BTreeSet<GrantId>,
 }
 
-/// Shows what restoring a candidate would do; the best candidate where none is named.
+/// Shows what restoring a candidate would do at this moment; the best candidate where none is named. What a source that
+/// is read said counts only while it is fresh: ask it first, by [`Engine::questions`](crate::Engine::questions).
 ///
 /// # Errors
 /// [`EngineError::NotFound`]; refused when the restore is over, when two candidates are so close that one has to
@@ -73,6 +74,7 @@ pub struct Choices {
 pub async fn plan(
     tx: &mut Tx<'_>,
     policy: &Policy,
+    now: Timestamp,
     id: RestoreId,
     candidate: Option<MembershipId>,
 ) -> Result<RestorePlan, EngineError> {
@@ -135,7 +137,7 @@ pub async fn plan(
         } else if desired.is_none() {
             grounds.refusal()
         } else {
-            None
+            grounds.stale(now)
         },
         present: suggestion.present,
         candidate,
@@ -166,7 +168,7 @@ impl Unit<'_, '_> {
             .await?
             .ok_or_else(|| EngineError::not_found("restore", id))?;
         self.usable_room(suggested.room).await?;
-        let plan = plan(self.tx, &policy, id, Some(candidate)).await?;
+        let plan = plan(self.tx, &policy, self.now, id, Some(candidate)).await?;
         if let Some(refusal) = plan.refusal {
             return Err(EngineError::Refused(Box::new(refusal)));
         }

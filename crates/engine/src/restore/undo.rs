@@ -10,6 +10,7 @@ use usher_storage::query::membership::MembershipRow;
 use usher_storage::query::restore::RestoreRow;
 
 use super::{Record, surroundings};
+use crate::ground::grounds;
 use crate::settle::facts::{Suppose, desired};
 use crate::unit::{About, Unit};
 use crate::{Desired, EngineError, EventKind};
@@ -63,6 +64,11 @@ impl Unit<'_, '_> {
         let wanted = desired(self.tx, &policy, &Suppose::default(), &[pair.0], &[pair.1])
             .await?
             .remove(&pair);
+        if wanted.is_some()
+            && let Some(refusal) = grounds(self.tx, pair.0, pair.1).await?.stale(self.now)
+        {
+            return Err(EngineError::Refused(Box::new(refusal)));
+        }
         let back = wanted
             .filter(|_| restored.active)
             .map(|wanted| self.bound_again(&superseded, &wanted));

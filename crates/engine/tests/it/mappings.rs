@@ -464,6 +464,7 @@ async fn the_terms_of_a_mapping_hold_for_those_who_come_later() {
                 level: Some(level.into()),
                 rejoin,
                 rejoin_days,
+                nested: None,
             };
             world
                 .hand(move |unit| {

@@ -119,7 +119,7 @@ impl World {
                 let engine = engine.clone();
                 Box::pin(async move {
                     let policy = engine.policy(tx).await?;
-                    plan(tx, &policy, id, candidate).await
+                    plan(tx, &policy, engine.now(), id, candidate).await
                 })
             })
             .await

@@ -89,6 +89,7 @@ pub(crate) fn user_data(name: &str) -> UserData {
         display_name: Some(name.to_owned()),
         active: true,
         user_type: None,
+        guest: false,
         resource: format!("{{\"userName\":\"{name}\"}}"),
     }
 }
@@ -210,6 +211,7 @@ impl World {
                 display_name: before.display_name.clone(),
                 active: before.active,
                 user_type: None,
+                guest: false,
                 resource: before.resource.clone(),
             };
             edit(&mut data);

@@ -138,7 +138,7 @@ async fn members(
             let (source, group) = (source.clone(), group.clone());
             Box::pin(async move {
                 let group = find(tx, &source, &group).await?.id;
-                Ok::<_, ApiError>(query::group::members(tx, group, after, limit + 1).await?)
+                Ok::<_, ApiError>(query::group::all_members(tx, group, after, limit + 1).await?)
             })
         })
         .await?;

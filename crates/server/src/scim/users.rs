@@ -228,6 +228,7 @@ impl User {
             display_name: user::display_name(attributes),
             active: user::is_active(attributes),
             user_type: user::user_type(attributes).map(str::to_owned),
+            guest: false,
             resource: serde_json::to_string(attributes).expect("JSON can be written"),
         };
         Self {

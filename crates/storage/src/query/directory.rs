@@ -113,7 +113,8 @@ pub async fn count_groups(tx: &mut Tx<'_>, source: SourceKey, lookup: &Lookup) -
 pub async fn users_by_ids(tx: &mut Tx<'_>, ids: Vec<SourceUserId>) -> Result<Vec<UserRow>, StorageError> {
     const SQL: &str = concat!(
         "SELECT u.id, u.source_id, u.person_id, u.remote_id, u.external_id, u.user_name, u.email, u.display_name, \
-         u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us, u.resource ",
+         u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us, u.resource, \
+         u.pushed ",
         "FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value WHERE u.gone_us IS NULL"
     );
     tx.query(SQL, &[crate::uuids(ids)])
@@ -127,7 +128,7 @@ pub async fn users_by_ids(tx: &mut Tx<'_>, ids: Vec<SourceUserId>) -> Result<Vec
 pub async fn groups_by_ids(tx: &mut Tx<'_>, ids: Vec<SourceGroupId>) -> Result<Vec<GroupRow>, StorageError> {
     const SQL: &str = concat!(
         "SELECT g.id, g.source_id, g.remote_id, g.external_id, g.display_name, g.member_count, g.gone_us, g.version, \
-         g.created_us, g.modified_us, g.resource ",
+         g.created_us, g.modified_us, g.resource, g.pushed, g.assigned ",
         "FROM rarray($1) i CROSS JOIN source_group g ON g.id = i.value WHERE g.gone_us IS NULL"
     );
     tx.query(SQL, &[crate::uuids(ids)])
@@ -146,7 +147,7 @@ pub async fn groups_of_users(
         .query(
             "SELECT m.user_id, g.id, g.display_name FROM rarray($1) i
              CROSS JOIN group_member m ON m.user_id = i.value JOIN source_group g ON g.id = m.group_id
-             ORDER BY m.user_id, g.id",
+             WHERE m.sides <> 2 ORDER BY m.user_id, g.id",
             &[crate::uuids(users)],
         )
         .await?;
@@ -186,10 +187,10 @@ struct Table {
 
 const USERS: Table = Table {
     select: "SELECT u.id, u.source_id, u.person_id, u.remote_id, u.external_id, u.user_name, u.email, u.display_name, \
-             u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us, u.resource \
-             FROM source_user u",
+             u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us, u.resource, \
+             u.pushed FROM source_user u",
     count: "SELECT count(*) FROM source_user u",
-    scope: "u.source_id = $1 AND u.gone_us IS NULL",
+    scope: "u.source_id = $1 AND u.gone_us IS NULL AND u.pushed = 1",
     id: "u.id",
     name: "u.user_key",
     term: user_term,
@@ -197,9 +198,9 @@ const USERS: Table = Table {
 
 const GROUPS: Table = Table {
     select: "SELECT g.id, g.source_id, g.remote_id, g.external_id, g.display_name, g.member_count, g.gone_us, \
-             g.version, g.created_us, g.modified_us, g.resource FROM source_group g",
+             g.version, g.created_us, g.modified_us, g.resource, g.pushed, g.assigned FROM source_group g",
     count: "SELECT count(*) FROM source_group g",
-    scope: "g.source_id = $1 AND g.gone_us IS NULL",
+    scope: "g.source_id = $1 AND g.gone_us IS NULL AND g.pushed = 1",
     id: "g.id",
     name: "g.name_key",
     term: group_term,
@@ -223,7 +224,9 @@ fn user_term(attribute: IndexedAttribute) -> Option<&'static str> {
             "u.id IN (SELECT id FROM source_user WHERE source_id = $1 AND email ? \
              UNION ALL SELECT user_id FROM user_email WHERE email ?)"
         }
-        IndexedAttribute::GroupValue => "u.id IN (SELECT user_id FROM group_member WHERE group_id #)",
+        IndexedAttribute::GroupValue => {
+            "u.id IN (SELECT user_id FROM group_member WHERE group_id # AND sides <> 2)"
+        }
         IndexedAttribute::Active => "u.active ?",
         IndexedAttribute::Created => "u.created_us ?",
         IndexedAttribute::LastModified => "u.modified_us ?",
@@ -245,7 +248,7 @@ fn group_term(attribute: IndexedAttribute) -> Option<&'static str> {
         IndexedAttribute::Created => "g.created_us ?",
         IndexedAttribute::LastModified => "g.modified_us ?",
         IndexedAttribute::MemberValue => {
-            "g.id IN (SELECT group_id FROM group_member WHERE user_id # \
+            "g.id IN (SELECT group_id FROM group_member WHERE user_id # AND sides <> 2 \
              UNION ALL SELECT group_id FROM pending_member WHERE source_id = $1 AND value ?)"
         }
         _ => return None,
@@ -508,7 +511,7 @@ mod tests {
         let (sql, params) = sql(&USERS, &hostile).unwrap();
         assert_eq!(
             sql,
-            "u.source_id = $1 AND u.gone_us IS NULL AND u.id IN (SELECT id FROM source_user WHERE source_id = $1 \
+            "u.source_id = $1 AND u.gone_us IS NULL AND u.pushed = 1 AND u.id IN (SELECT id FROM source_user WHERE source_id = $1 \
              AND gone_us IS NULL AND user_key = $2) ORDER BY u.id LIMIT $3"
         );
         assert_eq!(params, 3);
@@ -549,7 +552,7 @@ mod tests {
         let (all, params) = sql(&USERS, &either).unwrap();
         assert_eq!(
             (all.as_str(), params),
-            ("u.source_id = $1 AND u.gone_us IS NULL ORDER BY u.id LIMIT $2", 2)
+            ("u.source_id = $1 AND u.gone_us IS NULL AND u.pushed = 1 ORDER BY u.id LIMIT $2", 2)
         );
     }
 

@@ -33,13 +33,15 @@ pub struct Backing {
     pub active: bool,
     /// Whether the account is one of the organisation's own.
     pub scope: Scope,
+    /// Whether only a read saw the member, in a group that is not assigned to the application though it has to be.
+    pub unassigned: bool,
 }
 
 impl Backing {
     /// Whether it makes the person desired in the room.
     #[must_use]
     pub fn counts(&self) -> bool {
-        !self.dormant && self.active && self.scope == Scope::In
+        !self.dormant && self.active && self.scope == Scope::In && !self.unassigned
     }
 }
 
@@ -52,8 +54,9 @@ pub async fn backings(
     let rows = tx
         .query(
             "SELECT m.room_id, u.person_id, m.id, m.level, m.rejoin, m.rejoin_days, gm.group_id, u.id, u.source_id,
-                    gm.dormant, u.active, u.scope
+                    gm.dormant, u.active, u.scope, gm.sides = 2 AND g.assigned = 0
              FROM rarray($1) r CROSS JOIN mapping m ON m.room_id = r.value
+             CROSS JOIN source_group g ON g.id = m.group_id
              CROSS JOIN rarray($2) p CROSS JOIN source_user u ON u.person_id = p.value
              CROSS JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id
              WHERE m.state = 'confirmed' AND m.group_id IS NOT NULL AND u.gone_us IS NULL",
@@ -75,6 +78,7 @@ pub async fn backings(
                 dormant: row.get(9)?,
                 active: row.get(10)?,
                 scope: row.get(11)?,
+                unassigned: row.get(12)?,
             })
         })
         .collect()
@@ -88,10 +92,11 @@ pub async fn backings_by(
 ) -> Result<Vec<Backing>, StorageError> {
     let rows = tx
         .query(
-            "SELECT u.person_id, gm.group_id, u.id, u.source_id, gm.dormant, u.active, u.scope
-             FROM rarray($2) p CROSS JOIN source_user u ON u.person_id = p.value
-             CROSS JOIN group_member gm ON gm.group_id = $1 AND gm.user_id = u.id
-             WHERE u.gone_us IS NULL",
+            "SELECT u.person_id, gm.group_id, u.id, u.source_id, gm.dormant, u.active, u.scope,
+                    gm.sides = 2 AND g.assigned = 0
+             FROM source_group g CROSS JOIN rarray($2) p CROSS JOIN source_user u ON u.person_id = p.value
+             CROSS JOIN group_member gm ON gm.group_id = g.id AND gm.user_id = u.id
+             WHERE g.id = $1 AND u.gone_us IS NULL",
             &[mapping.group.into(), uuids(persons.iter().copied())],
         )
         .await?;
@@ -110,6 +115,7 @@ pub async fn backings_by(
                 dormant: row.get(4)?,
                 active: row.get(5)?,
                 scope: row.get(6)?,
+                unassigned: row.get(7)?,
             })
         })
         .collect()

@@ -30,13 +30,18 @@ pub struct GroupRow {
     pub modified: Timestamp,
     /// The SCIM resource as JSON, without `id`, `meta` and `members`.
     pub resource: String,
+    /// Whether a push brought it. What only a read saw is not shown over SCIM.
+    pub pushed: bool,
+    /// Whether people whom only a read saw in it count: not before the group is assigned to the application, where that
+    /// is required and the provider tells.
+    pub assigned: bool,
 }
 
 macro_rules! select_group {
     ($rest:literal) => {
         concat!(
             "SELECT g.id, g.source_id, g.remote_id, g.external_id, g.display_name, g.member_count, g.gone_us, g.version,
-                    g.created_us, g.modified_us, g.resource ",
+                    g.created_us, g.modified_us, g.resource, g.pushed, g.assigned ",
             $rest
         )
     };
@@ -116,8 +121,8 @@ pub async fn live(
 pub async fn insert(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO source_group (id, source_id, remote_id, external_id, display_name, name_key, member_count,
-            gone_us, version, created_us, modified_us, resource)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            gone_us, version, created_us, modified_us, resource, pushed, assigned)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         &[
             group.id.into(),
             group.source.into(),
@@ -131,6 +136,8 @@ pub async fn insert(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageErro
             group.created.into(),
             group.modified.into(),
             group.resource.as_str().into(),
+            group.pushed.into(),
+            group.assigned.into(),
         ],
     )
     .await?;
@@ -141,7 +148,7 @@ pub async fn insert(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageErro
 pub async fn update(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageError> {
     tx.execute(
         "UPDATE source_group SET remote_id = $2, external_id = $3, display_name = $4, name_key = $5, member_count = $6,
-            gone_us = $7, version = $8, modified_us = $9, resource = $10
+            gone_us = $7, version = $8, modified_us = $9, resource = $10, pushed = $11, assigned = $12
          WHERE id = $1",
         &[
             group.id.into(),
@@ -154,6 +161,8 @@ pub async fn update(tx: &mut Tx<'_>, group: &GroupRow) -> Result<(), StorageErro
             group.version.into(),
             group.modified.into(),
             group.resource.as_str().into(),
+            group.pushed.into(),
+            group.assigned.into(),
         ],
     )
     .await?;
@@ -185,7 +194,7 @@ pub struct Member {
     pub display: String,
 }
 
-/// Known members of a group, in the order of their ids.
+/// Known members of a group that a push named, in the order of their ids.
 pub async fn members(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
@@ -197,7 +206,7 @@ pub async fn members(
         .query(
             "SELECT m.user_id, coalesce(u.display_name, u.user_name)
              FROM group_member m JOIN source_user u ON u.id = m.user_id
-             WHERE m.group_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3",
+             WHERE m.group_id = $1 AND m.user_id > $2 AND m.sides <> 2 ORDER BY m.user_id LIMIT $3",
             &[group.into(), after, limit.into()],
         )
         .await?;
@@ -225,7 +234,45 @@ pub async fn pending(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Whether a user is a member of a group.
+/// Known members of a group, whoever named them, in the order of their ids.
+pub async fn all_members(
+    tx: &mut Tx<'_>,
+    group: SourceGroupId,
+    after: Option<SourceUserId>,
+    limit: u32,
+) -> Result<Vec<Member>, StorageError> {
+    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
+    let rows = tx
+        .query(
+            "SELECT m.user_id, coalesce(u.display_name, u.user_name)
+             FROM group_member m JOIN source_user u ON u.id = m.user_id
+             WHERE m.group_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3",
+            &[group.into(), after, limit.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Member {
+                user: row.get(0)?,
+                display: row.get(1)?,
+            })
+        })
+        .collect()
+}
+
+/// The live group that the source itself knows by an id.
+pub async fn by_remote_id(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    id: &str,
+) -> Result<Option<GroupRow>, StorageError> {
+    let sql = select_group!(
+        "FROM source_group g WHERE g.source_id = $1 AND g.remote_id = $2 AND g.gone_us IS NULL ORDER BY g.id LIMIT 1"
+    );
+    one(tx, sql, &[source.into(), id.into()]).await
+}
+
+/// Whether a push named a user as a member of a group.
 pub async fn has_member(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
@@ -233,7 +280,7 @@ pub async fn has_member(
 ) -> Result<bool, StorageError> {
     let row = tx
         .query_opt(
-            "SELECT 1 FROM group_member WHERE group_id = $1 AND user_id = $2",
+            "SELECT 1 FROM group_member WHERE group_id = $1 AND user_id = $2 AND sides <> 2",
             &[group.into(), user.into()],
         )
         .await?;
@@ -266,5 +313,7 @@ pub(super) fn group_row(row: &Row) -> Result<GroupRow, StorageError> {
         created: row.get(8)?,
         modified: row.get(9)?,
         resource: row.get(10)?,
+        pushed: row.get(11)?,
+        assigned: row.get(12)?,
     })
 }

@@ -30,7 +30,7 @@ pub async fn wake(
 ) -> Result<Vec<SourceUserId>, StorageError> {
     ids(&tx
         .query(
-            "UPDATE group_member SET dormant = 0, named_us = $3
+            "UPDATE group_member SET dormant = 0, named_us = $3, doubts = 0, doubt_us = NULL
              WHERE group_id = $1 AND user_id IN (SELECT value FROM rarray($2)) AND dormant = 1 RETURNING user_id",
             &[group.into(), uuids(users.iter().copied()), now.into()],
         )
@@ -159,12 +159,18 @@ pub async fn claim_pending(
     Ok(groups)
 }
 
-/// Makes all rows of a user dormant; answers the groups whose rows were not.
-pub async fn lull(tx: &mut Tx<'_>, user: SourceUserId) -> Result<Vec<SourceGroupId>, StorageError> {
+/// Makes all rows of a user dormant; answers the groups whose rows were not. What a read saw before is no reason to wake
+/// them.
+pub async fn lull(
+    tx: &mut Tx<'_>,
+    user: SourceUserId,
+    now: Timestamp,
+) -> Result<Vec<SourceGroupId>, StorageError> {
     let rows = tx
         .query(
-            "UPDATE group_member SET dormant = 1 WHERE user_id = $1 AND dormant = 0 RETURNING group_id",
-            &[user.into()],
+            "UPDATE group_member SET dormant = 1, named_us = $2, doubts = 0, doubt_us = NULL
+             WHERE user_id = $1 AND dormant = 0 RETURNING group_id",
+            &[user.into(), now.into()],
         )
         .await?;
     rows.iter().map(|row| row.get(0)).collect()

@@ -20,6 +20,7 @@ pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod pull_run;
+pub mod pulled;
 pub mod restore;
 pub mod room;
 pub mod source;

@@ -1,6 +1,6 @@
 //! Reads of sources: where the last one ended, when the next is due, and each run.
 
-use usher_core::{PersonId, PullCause, PullRunId, PullRunState, PullScope, Timestamp};
+use usher_core::{PersonId, PullCause, PullRunId, PullRunState, PullScope, RoomId, Timestamp};
 
 use crate::{Row, SourceKey, StorageError, Tx};
 
@@ -99,6 +99,21 @@ pub struct AskedRow {
     pub at: Timestamp,
     /// Why it did not answer.
     pub error: Option<String>,
+}
+
+/// A group that leads to a room, and an account of a person in its source, both by the source's own ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToAskRow {
+    /// The source.
+    pub key: SourceKey,
+    /// Its name.
+    pub source: String,
+    /// The account.
+    pub user: String,
+    /// The group.
+    pub group: String,
+    /// Whether members of groups inside the group count.
+    pub nested: bool,
 }
 
 /// Where reading a source stands; nothing was read yet when there is no row.
@@ -343,6 +358,33 @@ pub async fn asked_about(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<AskedR
                 source: row.get(0)?,
                 at: row.get(1)?,
                 error: row.get(2)?,
+            })
+        })
+        .collect()
+}
+
+/// What sources that are read can be asked about a person in a room.
+pub async fn to_ask(tx: &mut Tx<'_>, room: RoomId, person: PersonId) -> Result<Vec<ToAskRow>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT s.id, s.name, coalesce(u.remote_id, u.external_id), coalesce(g.remote_id, g.external_id), m.nested
+             FROM mapping m JOIN source s ON s.id = m.source_id JOIN source_group g ON g.id = m.group_id
+             JOIN source_user u ON u.person_id = $2 AND u.source_id = m.source_id AND u.gone_us IS NULL
+             WHERE m.room_id = $1 AND m.state = 'confirmed' AND s.state = 'active' AND s.mode <> 'push'
+               AND g.gone_us IS NULL AND coalesce(u.remote_id, u.external_id) IS NOT NULL
+               AND coalesce(g.remote_id, g.external_id) IS NOT NULL
+             ORDER BY m.id, u.id",
+            &[room.into(), person.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(ToAskRow {
+                key: row.get(0)?,
+                source: row.get(1)?,
+                user: row.get(2)?,
+                group: row.get(3)?,
+                nested: row.get(4)?,
             })
         })
         .collect()

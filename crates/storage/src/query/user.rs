@@ -40,6 +40,8 @@ pub struct UserRow {
     pub modified: Timestamp,
     /// The SCIM resource as JSON, without `id`, `meta` and `groups`.
     pub resource: String,
+    /// Whether a push brought it. What only a read saw is not shown over SCIM.
+    pub pushed: bool,
 }
 
 macro_rules! select_user {
@@ -47,10 +49,16 @@ macro_rules! select_user {
         concat!(
             "SELECT u.id, u.source_id, u.person_id, u.remote_id, u.external_id, u.user_name, u.email, u.display_name,
                     u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us,
-                    u.resource ",
+                    u.resource, u.pushed ",
             $rest
         )
     };
+}
+
+/// A user name as it is compared: in any case (RFC 7643 §4.1.1).
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    fold(name).into_owned()
 }
 
 /// The live user with an id.
@@ -155,7 +163,7 @@ pub async fn persons_of(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// The groups that a user is a member of: id and name.
+/// The groups that a push named a user as a member of: id and name.
 pub async fn groups_of(
     tx: &mut Tx<'_>,
     user: SourceUserId,
@@ -163,7 +171,7 @@ pub async fn groups_of(
     let rows = tx
         .query(
             "SELECT g.id, g.display_name FROM group_member m JOIN source_group g ON g.id = m.group_id
-             WHERE m.user_id = $1 ORDER BY g.id",
+             WHERE m.user_id = $1 AND m.sides <> 2 ORDER BY g.id",
             &[user.into()],
         )
         .await?;
@@ -174,8 +182,8 @@ pub async fn groups_of(
 pub async fn insert(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO source_user (id, source_id, person_id, remote_id, external_id, user_name, user_key, email,
-            display_name, active, scope, inactive_since_us, gone_us, version, created_us, modified_us, resource)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            display_name, active, scope, inactive_since_us, gone_us, version, created_us, modified_us, resource, pushed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         &[
             user.id.into(),
             user.source.into(),
@@ -194,6 +202,7 @@ pub async fn insert(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError>
             user.created.into(),
             user.modified.into(),
             user.resource.as_str().into(),
+            user.pushed.into(),
         ],
     )
     .await?;
@@ -205,7 +214,7 @@ pub async fn update(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError>
     tx.execute(
         "UPDATE source_user SET person_id = $2, remote_id = $3, external_id = $4, user_name = $5, user_key = $6,
             email = $7, display_name = $8, active = $9, scope = $10, inactive_since_us = $11, gone_us = $12,
-            version = $13, modified_us = $14, resource = $15
+            version = $13, modified_us = $14, resource = $15, pushed = $16
          WHERE id = $1",
         &[
             user.id.into(),
@@ -223,6 +232,7 @@ pub async fn update(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError>
             user.version.into(),
             user.modified.into(),
             user.resource.as_str().into(),
+            user.pushed.into(),
         ],
     )
     .await?;
@@ -280,5 +290,6 @@ pub(super) fn user_row(row: &Row) -> Result<UserRow, StorageError> {
         created: row.get(13)?,
         modified: row.get(14)?,
         resource: row.get(15)?,
+        pushed: row.get(16)?,
     })
 }

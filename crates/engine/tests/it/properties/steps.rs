@@ -441,7 +441,7 @@ impl Play {
                 let engine = engine.clone();
                 Box::pin(async move {
                     let policy = engine.policy(tx).await?;
-                    plan(tx, &policy, id, Some(candidate)).await
+                    plan(tx, &policy, engine.now(), id, Some(candidate)).await
                 })
             })
             .await;

@@ -1,0 +1,55 @@
+//! Reads of a provider come in here, and nowhere else: what an adapter saw becomes the same directory, the same decisions
+//! and the same history as what a provider pushes.
+//!
+//! A source that is only read is believed at once where the provider *said* something, and by absence only after a read
+//! that was complete. A source that is pushed and read is repaired with care: see [`sweep`](self) for the rules of rows
+//! that both sides speak of.
+
+mod ask;
+mod drift;
+mod groups;
+mod join;
+mod run;
+mod session;
+mod state;
+mod sweep;
+mod users;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use usher_core::{RemoteGroupId, SourceName, Timestamp};
+use usher_storage::SourceKey;
+
+pub use ask::Question;
+pub(crate) use ask::remote_group;
+pub use drift::{Difference, Drift, Said};
+pub use run::{BegunRead, ReadEnd, Target};
+pub use session::{Progress, Session, Summary};
+
+/// What a read is for, and how careful it has to be.
+#[derive(Debug, Clone)]
+pub struct ReadPlan {
+    /// The source.
+    pub source: SourceName,
+    /// When the read began, before the first call to the provider. It says nothing of what was written later.
+    pub begun: Timestamp,
+    /// Whether people count only in groups that are assigned to the application, as far as the adapter tells.
+    pub require_assignment: bool,
+    /// Of a source that is also pushed: how far apart two reads have to begin that bring somebody back.
+    pub settle: Duration,
+    /// Whether only what changed is read. Users whom nobody knows and whom no change of the same page names as a member
+    /// are left out then.
+    pub delta: bool,
+    /// Groups that are read with the members of groups inside them.
+    pub nested: BTreeSet<RemoteGroupId>,
+}
+
+/// A plan with what the database says of its source.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    pub(crate) plan: ReadPlan,
+    pub(crate) source: SourceKey,
+    /// Whether the source is also pushed.
+    pub(crate) beside_push: bool,
+}
