@@ -112,6 +112,9 @@ impl Storage {
     /// As [`read`](Self::read), for a unit that reads a few rows by their keys: it runs on the caller's thread if it
     /// can, which spares the way to another thread and back. A unit that may take longer than a moment would hold up
     /// whatever else that thread does.
+    ///
+    /// It sees everything that this storage and its clones acknowledged before. What another process, or another storage
+    /// on the same file, committed in the last 5 ms may be missing: several of these units share a snapshot.
     pub async fn read_few<T, E>(
         &self,
         work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,

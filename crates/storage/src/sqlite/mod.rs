@@ -13,6 +13,7 @@ use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
 mod connection;
 mod error;
 mod migrate;
+mod quiet;
 mod reader;
 mod session;
 mod unit;
@@ -22,6 +23,7 @@ mod writer;
 pub(crate) use session::Session;
 
 use connection::{Access, Opening, Settings};
+use quiet::{Bell, Quiet};
 use reader::Place;
 use unit::{Message, Pending};
 
@@ -32,7 +34,9 @@ const QUEUE: usize = 1024;
 pub(crate) struct Sqlite {
     writer: mpsc::Sender<Message>,
     readers: mpsc::Sender<Message>,
-    places: Vec<Place>,
+    places: Arc<[Place]>,
+    quiet: Arc<Quiet>,
+    bell: Bell,
     counters: Arc<Counters>,
     settings: Vec<ConnectionSettings>,
 }
@@ -64,6 +68,8 @@ impl Sqlite {
     pub(crate) async fn open(path: PathBuf, config: &StorageConfig) -> Result<Self, StorageError> {
         let counters = Arc::new(Counters::default());
         let mut settings = Vec::new();
+        let places: Arc<[Place]> = (0..config.readers.max(1)).map(|_| Place::default()).collect();
+        let quiet = Arc::new(Quiet::default());
 
         let (writer, queue) = mpsc::channel(QUEUE);
         let opening = Opening {
@@ -73,15 +79,15 @@ impl Sqlite {
         };
         settings.push({
             let (opening, migrations, counters) = (opening.clone(), config.migrations, Arc::clone(&counters));
+            let (quiet, places) = (Arc::clone(&quiet), Arc::clone(&places));
             start("writer".to_owned(), move |ready| {
-                writer::run(&opening, migrations, &counters, queue, ready);
+                writer::run(&opening, migrations, (&counters, &quiet, &places), queue, ready);
             })
             .await?
         });
 
         let (readers, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        let places: Vec<Place> = (0..config.readers.max(1)).map(|_| Place::default()).collect();
         for (number, place) in places.iter().enumerate() {
             let opening = Opening {
                 access: Access::Read,
@@ -95,7 +101,9 @@ impl Sqlite {
         Ok(Self {
             writer,
             readers,
+            bell: Bell::new(Arc::clone(&places))?,
             places,
+            quiet,
             counters,
             settings,
         })
@@ -131,10 +139,8 @@ impl Sqlite {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let here = self
-            .places
-            .iter()
-            .find_map(|place| place.try_read(&self.counters, |tx| unit::run(&work, tx)));
+        let keeping = (&*self.quiet, &self.bell);
+        let here = reader::try_read(&self.places, &self.counters, keeping, |tx| unit::run(&work, tx));
         match here {
             Some(result) => result.unwrap_or_else(|error| Err(error.into())),
             None => self.read(work).await,
@@ -143,7 +149,7 @@ impl Sqlite {
 
     /// Stops the readers first: the connection that closes last folds the log into the database file.
     pub(crate) async fn close(&self) {
-        for _ in &self.places {
+        for _ in &*self.places {
             stop(&self.readers).await;
         }
         stop(&self.writer).await;

@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 
 use super::Ready;
 use super::connection::Opening;
+use super::quiet::Quiet;
+use super::reader::Place;
 use super::session::Session;
 use super::unit::{Message, Unit};
 use super::wal::Wal;
@@ -27,7 +29,7 @@ const FAULT_LASTS: Duration = Duration::from_millis(100);
 pub(super) fn run(
     opening: &Opening,
     migrations: &[Migration],
-    counters: &Counters,
+    (counters, quiet, places): (&Counters, &Quiet, &[Place]),
     mut queue: mpsc::Receiver<Message>,
     ready: Ready,
 ) {
@@ -60,6 +62,7 @@ pub(super) fn run(
                 Message::Close(closed) => close = Some(closed),
             }
         }
+        let at_work = quiet.interrupt(places);
         writer.commit(&mut batch);
         batch.clear();
         if let Some(closed) = close {
@@ -68,6 +71,7 @@ pub(super) fn run(
             return;
         }
         wal.tend(&mut writer.session);
+        drop(at_work);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use usher_storage::{Storage, StorageError};
 
@@ -150,6 +151,59 @@ async fn a_failed_read_of_a_few_rows_leaves_the_connection_usable() {
             storage.read_few(|tx| Box::pin(async move { tx.query_one(COUNT, &[]).await?.get::<i64>(0) }));
         let count: Result<i64, StorageError> = work.await;
         assert_eq!(count.unwrap(), 1);
+    }
+}
+
+/// How many entries a read of a few rows finds.
+async fn few(storage: &Storage) -> i64 {
+    let work = storage.read_few(|tx| Box::pin(async move { tx.query_one(COUNT, &[]).await?.get::<i64>(0) }));
+    let count: Result<i64, StorageError> = work.await;
+    count.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_read_of_a_few_rows_sees_what_was_acknowledged_although_others_read_all_the_time() {
+    let (_world, storage) = fresh().await;
+    let (done, over) = tokio::sync::watch::channel(false);
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (storage, over) = (storage.clone(), over.clone());
+            tokio::spawn(async move {
+                let mut seen = 0;
+                while !*over.borrow() {
+                    let count = few(&storage).await;
+                    assert!(count >= seen, "what was seen once stays");
+                    seen = count;
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for written in 1..=200 {
+        add(&storage, "one").await.unwrap();
+        assert_eq!(few(&storage).await, written);
+    }
+    done.send(true).unwrap();
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_read_of_a_few_rows_sees_what_another_process_committed_five_milliseconds_ago() {
+    let (world, storage) = fresh().await;
+    let other = world.open().await;
+    for written in 1..=20 {
+        few(&storage).await;
+        add(&other, "one").await.unwrap();
+        let acknowledged = Instant::now();
+        loop {
+            let asked = acknowledged.elapsed();
+            if few(&storage).await == written {
+                break;
+            }
+            assert!(asked < Duration::from_millis(5), "{asked:?}");
+        }
     }
 }
 
