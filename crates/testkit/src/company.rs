@@ -67,6 +67,7 @@ impl Company {
     pub(crate) fn change(&self) {
         let directory = &self.directory;
         directory.remove_member(&self.board, &self.people[0]);
+        directory.remove_member(&self.board, &self.people[1]);
         directory.add_member(&self.board, &self.people[8]);
         directory.add_member(&self.audit, &self.people[0]);
         directory.add_member(&self.empty, &self.people[1]);
@@ -76,6 +77,8 @@ impl Company {
             user.user_name = "eva@contoso.example".into();
         });
         directory.rename_group(&self.audit, "Audit committee");
+        // Left by mistake: whoever sees only the first half of this is wrong.
+        directory.add_member(&self.board, &self.people[1]);
         directory.advance(SignedDuration::from_hours(24));
     }
 

@@ -1,11 +1,12 @@
 //! Follows an adapter as the engine does: read, believe, keep the checkpoint, read again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use usher_core::{
-    AdapterError, Capabilities, Checkpoint, DirectoryChange, ErrorKind, ReadOutcome, ReadRequest, ReadScope,
-    WantedGroup,
+    AdapterError, Capabilities, Checkpoint, DirectoryChange, ErrorKind, ProvisioningAdapter, ReadOutcome,
+    ReadRequest, ReadScope, WantedGroup,
 };
 use usher_fakes::Directory;
 
@@ -56,6 +57,7 @@ pub struct Reader<'p, P> {
     capabilities: Capabilities,
     model: Model,
     checkpoint: Option<Checkpoint>,
+    adapter: Option<Arc<dyn ProvisioningAdapter>>,
 }
 
 impl<P> Clone for Reader<'_, P> {
@@ -67,6 +69,7 @@ impl<P> Clone for Reader<'_, P> {
             capabilities: self.capabilities.clone(),
             model: self.model.clone(),
             checkpoint: self.checkpoint.clone(),
+            adapter: self.adapter.clone(),
         }
     }
 }
@@ -81,6 +84,7 @@ impl<'p, P: Provider> Reader<'p, P> {
             capabilities: provider.adapter().describe().capabilities,
             model: Model::default(),
             checkpoint: None,
+            adapter: None,
         }
     }
 
@@ -107,6 +111,11 @@ impl<'p, P: Provider> Reader<'p, P> {
     /// Wants other groups from now on.
     pub fn want(&mut self, wanted: Vec<WantedGroup>) {
         self.wanted = wanted;
+    }
+
+    /// Makes all further reads by one adapter; otherwise each read is by a new one, which has to ask for its token too.
+    pub fn keep_adapter(&mut self) {
+        self.adapter = Some(self.provider.adapter());
     }
 
     /// Goes on from this checkpoint.
@@ -234,7 +243,8 @@ impl<'p, P: Provider> Reader<'p, P> {
             scope: ReadScope::Groups(self.wanted.clone()),
             checkpoint,
         };
-        let read = read_once(self.provider, request, refuses).await?;
+        let adapter = self.adapter.clone().unwrap_or_else(|| self.provider.adapter());
+        let read = read_by(&*adapter, self.provider, request, refuses).await?;
         for change in read.changes() {
             self.model.apply(change);
         }
@@ -252,7 +262,15 @@ pub(crate) async fn read_once<P: Provider>(
     request: ReadRequest,
     refuses: Option<usize>,
 ) -> Result<Read, Broken> {
-    let adapter = provider.adapter();
+    read_by(&*provider.adapter(), provider, request, refuses).await
+}
+
+async fn read_by<P: Provider>(
+    adapter: &dyn ProvisioningAdapter,
+    provider: &P,
+    request: ReadRequest,
+    refuses: Option<usize>,
+) -> Result<Read, Broken> {
     let mut sink = Recorder::new(provider.faults().clone()).refusing(refuses);
     let reading = tokio::time::timeout(PATIENCE, adapter.read(request, &mut sink));
     let Ok(result) = reading.await else {

@@ -61,21 +61,21 @@ pub async fn deltas_lead_to_the_same_as_a_complete_read<P: Provider>() -> Outcom
         let (directory, people) = (&company.directory, &company.people);
         let steps: [(&str, &dyn Fn()); 8] = [
             ("somebody came", &|| {
-                directory.add_member(&company.board, &people[8])
+                directory.add_member(&company.board, &people[8]);
             }),
             ("somebody left", &|| {
-                directory.remove_member(&company.board, &people[0])
+                directory.remove_member(&company.board, &people[0]);
             }),
             ("somebody left and came back", &|| {
                 directory.remove_member(&company.audit, &people[5]);
                 directory.add_member(&company.audit, &people[5]);
             }),
             ("an empty group was filled", &|| {
-                directory.add_member(&company.empty, &people[1])
+                directory.add_member(&company.empty, &people[1]);
             }),
             ("somebody was disabled", &|| directory.enable(&people[3], false)),
             ("a group was renamed", &|| {
-                directory.rename_group(&company.audit, "Auditors")
+                directory.rename_group(&company.audit, "Auditors");
             }),
             ("somebody was deleted", &|| directory.delete_user(&people[1])),
             ("everything changed", &|| company.change()),

@@ -92,11 +92,8 @@ macro_rules! __each_promise {
     };
 }
 
-/// Makes one test of each promise, for a [`Provider`](crate::Provider):
-///
-/// ```ignore
-/// usher_testkit::contract_tests!(MyProvider);
-/// ```
+/// Makes one test of each promise, for the [`Provider`](crate::Provider) that it is given. The tests land in the module
+/// that the macro stands in.
 #[macro_export]
 macro_rules! contract_tests {
     ($provider:ty) => {

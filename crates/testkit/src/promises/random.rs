@@ -16,7 +16,7 @@ const PEOPLE: usize = 7;
 const GROUPS: usize = 3;
 
 /// How many tales are tried.
-const TALES: u32 = 48;
+const TALES: u32 = 64;
 
 /// How often a tale that fails is tried in a shorter form.
 const SHORTER: u32 = 120;
@@ -154,7 +154,7 @@ fn tales() -> impl Strategy<Value = Tale> {
 fn step() -> impl Strategy<Value = Step> {
     let person = 0..PEOPLE;
     let group = 0..GROUPS;
-    let wrong = proptest::collection::vec((0..9_u32, 0..Fault::ALL.len()), 0..3);
+    let wrong = proptest::collection::vec((0..9_u32, 0..Fault::ALL.len()), 0..4);
     prop_oneof![
         4 => (group.clone(), person.clone()).prop_map(|(group, person)| Step::Join(group, person)),
         4 => (group.clone(), person.clone()).prop_map(|(group, person)| Step::Leave(group, person)),
@@ -163,6 +163,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => group.prop_map(Step::RenameGroup),
         1 => person.clone().prop_map(Step::Delete),
         1 => (person, any::<bool>()).prop_map(|(person, bin)| Step::Bin(person, bin)),
-        6 => (prop_oneof![Just(true), Just(false)], wrong).prop_map(|(complete, wrong)| Step::Read(complete, wrong)),
+        9 => (prop_oneof![Just(true), Just(false)], wrong).prop_map(|(complete, wrong)| Step::Read(complete, wrong)),
     ]
 }

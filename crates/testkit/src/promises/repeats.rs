@@ -17,6 +17,7 @@ pub async fn a_failed_read_may_be_repeated_from_the_same_checkpoint<P: Provider>
     for fault in noticeable::<P>().into_iter().filter(|fault| !tells_lies(*fault)) {
         for number in 0.. {
             let mut reader = reader.clone();
+            reader.keep_adapter();
             let checkpoint = reader.checkpoint().cloned();
             let mut failed = false;
             let mut reached = false;
