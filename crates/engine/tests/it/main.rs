@@ -16,6 +16,7 @@ mod persons;
 mod plans;
 mod policies;
 mod properties;
+mod pulls;
 mod rejoins;
 mod restores;
 mod rooms;
