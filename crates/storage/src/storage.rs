@@ -169,6 +169,8 @@ pub struct StorageStats {
     pub rolled_back: u64,
     /// Commits: several units that queue together share one.
     pub commits: u64,
+    /// Rows that committed units inserted, changed or deleted; what a unit rolled back to a savepoint is counted too.
+    pub rows: u64,
     /// Units of [`read`](Storage::read).
     pub reads: u64,
     /// Statements, of reads and writes.
@@ -183,6 +185,7 @@ pub(crate) struct Counters {
     pub(crate) committed: AtomicU64,
     pub(crate) rolled_back: AtomicU64,
     pub(crate) commits: AtomicU64,
+    pub(crate) rows: AtomicU64,
     pub(crate) reads: AtomicU64,
     pub(crate) statements: AtomicU64,
 }
@@ -198,6 +201,7 @@ impl Counters {
             committed: load(&self.committed),
             rolled_back: load(&self.rolled_back),
             commits: load(&self.commits),
+            rows: load(&self.rows),
             reads: load(&self.reads),
             statements: load(&self.statements),
             queued,

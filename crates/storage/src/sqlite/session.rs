@@ -21,6 +21,12 @@ impl Session {
         Self { connection }
     }
 
+    /// Rows that this connection inserted, changed or deleted since it was opened, by triggers and rolled back ones
+    /// included.
+    pub(super) fn total_changes(&self) -> u64 {
+        self.connection.total_changes()
+    }
+
     pub(crate) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
         let mut lists = Lists::new();
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;

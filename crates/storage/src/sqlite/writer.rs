@@ -112,6 +112,7 @@ impl Writer<'_> {
     /// When nothing was kept although a unit's own result may say otherwise.
     fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Result<(), StorageError> {
         let total = units.len() as u64;
+        let rows = self.session.total_changes();
         let mut kept = 0;
         for unit in &mut *units {
             kept += if total == 1 {
@@ -127,6 +128,7 @@ impl Writer<'_> {
         if kept > 0 {
             self.session.step("COMMIT")?;
             Counters::add(&self.counters.commits, 1);
+            Counters::add(&self.counters.rows, self.session.total_changes() - rows);
         } else {
             self.abort();
         }
