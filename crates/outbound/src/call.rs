@@ -89,26 +89,9 @@ impl Call {
     /// - [`ErrorKind::Unavailable`] when there is no answer;
     /// - [`ErrorKind::Protocol`] for a redirect and for a body that is too long.
     pub async fn send(self) -> Result<Answer, AdapterError> {
-        let Self {
-            client, operation, ..
-        } = &self;
-        let inner = &client.inner;
-        if let Some(why) = &self.spoiled {
-            return Err(AdapterError::new(
-                ErrorKind::Unexpected,
-                RetryAdvice::Never,
-                operation,
-                why,
-            ));
-        }
-        inner.permit(&self.url).map_err(|what| {
-            AdapterError::new(
-                ErrorKind::InvalidConfig,
-                RetryAdvice::Never,
-                operation,
-                format!("cannot call {}: {what}", origin::shown(&self.url)),
-            )
-        })?;
+        self.check()?;
+        let operation = self.operation;
+        let inner = &self.client.inner;
         let _place = inner
             .in_flight
             .acquire()
@@ -151,6 +134,28 @@ impl Call {
                 return Err(answer.refused(operation));
             }
             return Ok(answer);
+        }
+    }
+
+    /// Whether this may be sent at all.
+    fn check(&self) -> Result<(), AdapterError> {
+        let refuse = |kind, message: String| {
+            Err(AdapterError::new(
+                kind,
+                RetryAdvice::Never,
+                self.operation,
+                message,
+            ))
+        };
+        if let Some(why) = &self.spoiled {
+            return refuse(ErrorKind::Unexpected, why.clone());
+        }
+        match self.client.inner.permit(&self.url) {
+            Ok(()) => Ok(()),
+            Err(what) => refuse(
+                ErrorKind::InvalidConfig,
+                format!("cannot call {}: {what}", origin::shown(&self.url)),
+            ),
         }
     }
 

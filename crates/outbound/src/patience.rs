@@ -158,3 +158,113 @@ fn chance() -> f64 {
         Err(_) => 0.5,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::RangeInclusive;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
+        Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
+    }
+
+    fn check(status: u16, fields: &[(&'static str, &str)], expected: Option<RangeInclusive<u64>>) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let now = "2026-01-31T09:00:00Z".parse().unwrap();
+        let found = asked(StatusCode::from_u16(status).unwrap(), &headers, now);
+        match expected.map(seconds) {
+            Some(range) => assert!(
+                found.is_some_and(|time| range.contains(&time)),
+                "{fields:?}: {found:?}"
+            ),
+            None => assert_eq!(found, None, "{fields:?}"),
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        check(429, &[("retry-after", "17")], Some(17..=17));
+        check(503, &[("retry-after", " 0 ")], Some(0..=0));
+        check(429, &[("retry-after", "99999999")], Some(86_400..=86_400));
+        check(429, &[("retry-after", "soon")], None);
+        check(429, &[("retry-after", "-1")], None);
+        check(429, &[], None);
+        let half_past = ("retry-after", "Sat, 31 Jan 2026 09:00:30 GMT");
+        check(503, &[half_past], Some(30..=30));
+        check(
+            503,
+            &[half_past, ("date", "Sat, 31 Jan 2026 08:59:00 GMT")],
+            Some(90..=90),
+        );
+        check(
+            503,
+            &[half_past, ("date", "Sat, 31 Jan 2026 10:00:00 GMT")],
+            Some(0..=0),
+        );
+    }
+
+    #[test]
+    fn a_reset_is_taken_against_the_providers_own_clock() {
+        // 2026-01-31T09:00:20Z
+        let reset = ("x-rate-limit-reset", "1769850020");
+        let limit = ("x-rate-limit-limit", "600");
+        let none_left = ("x-rate-limit-remaining", "0");
+        check(429, &[reset], Some(21..=22));
+        check(429, &[reset, limit, none_left], Some(21..=22));
+        check(
+            429,
+            &[reset, limit, none_left, ("date", "Sat, 31 Jan 2026 08:59:20 GMT")],
+            Some(61..=62),
+        );
+        check(429, &[("x-rate-limit-reset", "1")], Some(1..=2));
+        check(429, &[reset, ("retry-after", "3")], Some(3..=3));
+        check(503, &[reset], None);
+        check(429, &[("x-rate-limit-reset", "x")], None);
+        // The limit on concurrent requests.
+        check(429, &[reset, ("x-rate-limit-limit", "0"), none_left], None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_take_their_time_and_stay_within_the_bounds() {
+        let mut attempts = Attempts::new(Patience {
+            tries: 4,
+            longest_wait: Duration::from_secs(60),
+            total: Duration::from_secs(100),
+        });
+        let began = Instant::now();
+        attempts.begin();
+        let minute = Duration::from_secs(60);
+        assert_eq!(attempts.after_refusal(Some(minute)), Ok(minute));
+        wait(minute).await;
+        assert_eq!(began.elapsed(), minute);
+        attempts.begin();
+        let over = RetryAdvice::After(Duration::from_secs(41));
+        assert_eq!(attempts.after_refusal(Some(Duration::from_secs(41))), Err(over));
+        let rest = Duration::from_secs(40);
+        assert_eq!(attempts.after_refusal(Some(rest)), Ok(rest));
+        attempts.begin();
+        let own = attempts.after_refusal(None).unwrap();
+        assert!(seconds(1..=5).contains(&own), "{own:?}");
+        attempts.begin();
+        assert_eq!(attempts.after_refusal(None), Err(RetryAdvice::After(LATER)));
+    }
+
+    #[test]
+    fn a_break_is_mended_once() {
+        let mut attempts = Attempts::new(Patience::default());
+        attempts.begin();
+        let wait = attempts.after_break().unwrap();
+        assert!(wait <= Duration::from_secs(1), "{wait:?}");
+        attempts.begin();
+        assert_eq!(attempts.after_break(), None);
+        let mut attempts = Attempts::new(Patience::none());
+        attempts.begin();
+        assert_eq!(attempts.after_break(), None);
+    }
+}

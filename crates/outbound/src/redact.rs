@@ -6,7 +6,7 @@ use serde_json::Value;
 /// At most so many characters of a provider's text are repeated.
 const LONGEST: usize = 300;
 
-/// A run of this many characters without a space may be a credential. A UUID has 36.
+/// A run of more characters than this with a digit among them may be a credential. A UUID has 36.
 const OPAQUE: usize = 38;
 
 /// The error code and message of a body, as the error formats of Microsoft Graph, Okta, OAuth (RFC 6749 §5.2) and SCIM
@@ -30,8 +30,8 @@ pub(crate) fn excerpt(body: &[u8], secrets: &[&SecretString]) -> Option<String> 
     }
 }
 
-/// One line of printable text of limited length, without these secrets, everything else that could be a credential, and
-/// the query of every URL.
+/// One line of printable text of limited length, without these secrets, everything else that could be a credential,
+/// e-mail addresses, and the query of every URL.
 pub(crate) fn bounded(text: &str, secrets: &[&SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(|secret| secret.expose_secret()) {
@@ -47,12 +47,12 @@ pub(crate) fn bounded(text: &str, secrets: &[&SecretString]) -> String {
         }
         let word = safe(word);
         length += word.chars().count() + 1;
-        if length > LONGEST {
-            line.push_str(" …");
-            break;
-        }
         if !line.is_empty() {
             line.push(' ');
+        }
+        if length > LONGEST {
+            line.push('…');
+            break;
         }
         line.push_str(&word);
     }
@@ -63,7 +63,11 @@ fn safe(word: &str) -> String {
     if let (true, Some((before, _))) = (word.contains("://"), word.split_once('?')) {
         return format!("{}?…", safe(before));
     }
-    let opaque = |part: &str| part.chars().count() > OPAQUE || part.starts_with("eyJ");
+    let opaque = |part: &str| {
+        let long = part.chars().count() > OPAQUE && part.contains(|letter: char| letter.is_ascii_digit());
+        // Every JSON web token begins so.
+        long || part.starts_with("eyJ") || part.contains('@')
+    };
     let is_separator = |letter: char| {
         matches!(
             letter,
@@ -81,4 +85,62 @@ fn safe(word: &str) -> String {
         rest = &after[separators..];
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let secrets = [SecretString::from("s3cret"), SecretString::from("")];
+        assert_eq!(bounded(text, &secrets.each_ref()), expected);
+    }
+
+    #[test]
+    fn words_stay_and_credentials_go() {
+        check("Insufficient privileges", "Insufficient privileges");
+        check(
+            "request 3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+            "request 3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        );
+        check("you sent 's3cret'.", "you sent '…'.");
+        check("token \"eyJhbGciOi.e30.x\", twice", "token \"…\", twice");
+        check("(0123456789012345678901234567890123456789)", "(…)");
+        check(
+            "needs DeviceManagementManagedDevices.ReadWrite.All",
+            "needs DeviceManagementManagedDevices.ReadWrite.All",
+        );
+        check("no such user: ann@contoso.example", "no such user: …");
+        check(
+            "see https://idp.example/a/b?code=1&x=2 now",
+            "see https://idp.example/a/b?… now",
+        );
+    }
+
+    #[test]
+    fn text_is_one_line_of_limited_length() {
+        check("a\r\n\tb\u{7}\u{1b}[31mc", "a b [31mc");
+        let long = bounded(&"wörter ".repeat(100), &[]);
+        assert!(
+            long.chars().count() <= LONGEST + 2 && long.ends_with(" …"),
+            "{long}"
+        );
+        check(&"/".repeat(1000), "…");
+        check("", "");
+    }
+
+    #[test]
+    fn the_usual_error_bodies_are_read() {
+        let check = |body: &str, expected: Option<&str>| {
+            assert_eq!(excerpt(body.as_bytes(), &[]).as_deref(), expected, "{body}");
+        };
+        check(r#"{"error": {"code": "a", "message": "b"}}"#, Some("a: b"));
+        check(r#"{"error": "a", "error_description": "b"}"#, Some("a: b"));
+        check(r#"{"errorCode": "a", "errorSummary": "b"}"#, Some("a: b"));
+        check(r#"{"scimType": "a", "detail": "b"}"#, Some("a: b"));
+        check(r#"{"detail": "b"}"#, Some("b"));
+        check(r#"{"error": {"code": 7}}"#, None);
+        check("[]", None);
+        check("<html>", None);
+    }
 }

@@ -224,3 +224,11 @@ async fn credentials_that_cannot_be_sent_are_refused_at_once() {
         assert!(!error.to_string().contains("t0ken"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_call_may_move_between_threads() {
+    let provider = Provider::constant(200, &[], "{}").await;
+    let call = provider.client(Credentials::None).get("read", &provider.url);
+    let answer = tokio::spawn(call.send()).await.unwrap().unwrap();
+    assert_eq!(answer.body(), b"{}");
+}

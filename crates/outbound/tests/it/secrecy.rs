@@ -112,6 +112,8 @@ fn authentications(pem: &str) -> Vec<ClientAuthentication> {
 }
 
 async fn exercise(written: &Written, provider: &Provider, client: &Client) {
+    // Other tests, which keep no log, may just now have switched places in the code off.
+    tracing::callsite::rebuild_interest_cache();
     written.note(client);
     for path in [
         "/200", "/302", "/400", "/401", "/403", "/404", "/429", "/500", "/503",
@@ -139,7 +141,6 @@ async fn nothing_secret_is_written_anywhere() {
     let provider = Provider::start(|seen, _| talkative(seen)).await;
     let pair = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let pem = pair.serialize_pem();
-    tracing::trace!("the log is on");
     let fixed = [
         Credentials::Bearer("s3cret-bearer".into()),
         Credentials::Scheme {
@@ -173,7 +174,7 @@ async fn nothing_secret_is_written_anywhere() {
     }
 
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("the log is on") && text.contains("called the provider"));
+    assert!(text.contains("called the provider"));
     assert!(text.contains("hyper"), "the libraries underneath log as well");
     assert!(text.contains("you sent"), "errors show what the provider says");
     let mut secrets: Vec<String> = ["s3cret", "client-secret", "BEGIN PRIVATE KEY", "YW5uOn"]
