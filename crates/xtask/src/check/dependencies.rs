@@ -1,8 +1,8 @@
-//! Which crate may know which, read from `cargo metadata`, and what may come in from outside, read from the lock file.
+//! Which crate may know which, read from `cargo metadata`, and what may come in from outside, read from `cargo tree`.
 
-use std::fs;
+use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::Finding;
@@ -67,9 +67,7 @@ pub(super) fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
             found.extend(judge(name, may, dependency));
         }
     }
-    let path = workspace.root.join("Cargo.lock");
-    let lock = fs::read_to_string(&path).context("cannot read Cargo.lock; check it in")?;
-    found.extend(locked(&lock));
+    found.extend(rivals(&built(workspace)?));
     Ok(found)
 }
 
@@ -113,17 +111,37 @@ fn foreign(name: &str, other: &str, dependency: &Value) -> Option<Finding> {
     })
 }
 
-fn locked(lock: &str) -> Vec<Finding> {
-    let names: Vec<&str> = lock
+/// What is built here, a line for each package with its version. The lock file also names what features could bring in
+/// and do not: ring stands in it as an alternative that nobody takes.
+fn built(workspace: &Workspace) -> Result<String> {
+    let output = workspace
+        .cargo(&["tree", "--workspace", "--prefix", "none", "--format", "{p}"])
+        .output()
+        .context("cannot run `cargo tree`")?;
+    if !output.status.success() {
+        bail!(
+            "`cargo tree` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    String::from_utf8(output.stdout).context("`cargo tree` answered with something else than text")
+}
+
+/// Packages of [`ONE_OF`] that are built beside each other.
+fn rivals(tree: &str) -> Vec<Finding> {
+    let packages: BTreeSet<(&str, &str)> = tree
         .lines()
-        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.next()?))
+        })
         .collect();
     let mut found = Vec::new();
-    for (rivals, remedy) in ONE_OF {
-        let present: Vec<&str> = names
+    for (names, remedy) in ONE_OF {
+        let present: Vec<String> = packages
             .iter()
-            .copied()
-            .filter(|name| rivals.contains(name))
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, version)| format!("{name} {version}"))
             .collect();
         if present.len() > 1 {
             found.push(Finding {
@@ -176,10 +194,10 @@ mod tests {
 
     #[test]
     fn two_tls_providers_are_found() {
-        assert_eq!(locked("name = \"ring\"\n").len(), 0);
-        assert_eq!(locked("name = \"ring\"\nname = \"aws-lc-rs\"\n").len(), 1);
+        assert_eq!(rivals("ring v0.17.14\nring v0.17.14 (*)\n\n").len(), 0);
+        assert_eq!(rivals("ring v0.17.14\naws-lc-rs v1.19.0 (*)\n").len(), 1);
         assert_eq!(
-            locked("name = \"libsqlite3-sys\"\nname = \"libsqlite3-sys\"\n").len(),
+            rivals("libsqlite3-sys v0.37.0\nlibsqlite3-sys v0.36.0\n").len(),
             1
         );
     }
