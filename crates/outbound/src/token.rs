@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, header};
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    RequestTokenError, Scope, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -182,18 +183,10 @@ impl TokenSource {
             Some(binding) if bound => Some(binding.for_token(&self.url, wire.clock.now())?),
             _ => None,
         };
-        let slot = Mutex::new(None);
-        let (slot, proof) = (&slot, &proof);
-        let http = move |request: HttpRequest| async move {
-            let outcome = carry(wire, request, proof.as_ref()).await;
-            let response = outcome.as_ref().map_or(Err(NoAnswer), |received| {
-                let mut response = HttpResponse::new(received.body.clone());
-                *response.status_mut() = received.status;
-                *response.headers_mut() = received.headers.clone();
-                Ok(response)
-            });
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-            response
+        let bridge = Bridge {
+            wire,
+            proof,
+            outcome: Mutex::default(),
         };
         let mut request = self
             .endpoint
@@ -204,9 +197,12 @@ impl TokenSource {
                 .add_extra_param("client_assertion_type", ASSERTION_TYPE)
                 .add_extra_param("client_assertion", assertion.expose_secret());
         }
-        let token = request.request_async(&http).await;
-        let outcome = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match outcome {
+        let token = request.request_async(&bridge).await;
+        match bridge
+            .outcome
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
             Some(outcome) => Ok((outcome, token)),
             None => Err(refusal::unmade(&self.url)),
         }
@@ -245,6 +241,46 @@ impl TokenSource {
 
 type Failure = RequestTokenError<NoAnswer, BasicErrorResponse>;
 
+/// Carries the OAuth library's request over the same connections as every other, and keeps what became of it.
+struct Bridge<'a> {
+    wire: &'a Wire,
+    proof: Option<HeaderValue>,
+    outcome: Mutex<Option<Result<Received, Broken>>>,
+}
+
+impl Bridge<'_> {
+    async fn carry(&self, request: HttpRequest) -> Result<Received, Broken> {
+        let mut request = reqwest::Request::try_from(request)?;
+        let headers = request.headers_mut();
+        if let Some(credential) = headers.get_mut(header::AUTHORIZATION) {
+            credential.set_sensitive(true);
+        }
+        if let Some(proof) = &self.proof {
+            headers.insert(dpop::PROOF, proof.clone());
+        }
+        self.wire.exchange(OPERATION, request).await
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Bridge<'_> {
+    type Error = NoAnswer;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, NoAnswer>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let outcome = self.carry(request).await;
+            let response = outcome.as_ref().map_or(Err(NoAnswer), |received| {
+                let mut response = HttpResponse::new(received.body.clone());
+                *response.status_mut() = received.status;
+                *response.headers_mut() = received.headers.clone();
+                Ok(response)
+            });
+            *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            response
+        })
+    }
+}
+
 /// Stands where the OAuth library wants an error; what really happened is kept beside it.
 #[derive(Debug)]
 struct NoAnswer;
@@ -256,15 +292,3 @@ impl fmt::Display for NoAnswer {
 }
 
 impl Error for NoAnswer {}
-
-/// The OAuth library's request over the same connections as every other.
-async fn carry(wire: &Wire, request: HttpRequest, proof: Option<&HeaderValue>) -> Result<Received, Broken> {
-    let mut request = reqwest::Request::try_from(request)?;
-    if let Some(credential) = request.headers_mut().get_mut(header::AUTHORIZATION) {
-        credential.set_sensitive(true);
-    }
-    if let Some(proof) = proof {
-        request.headers_mut().insert(dpop::PROOF, proof.clone());
-    }
-    wire.exchange(OPERATION, request).await
-}
