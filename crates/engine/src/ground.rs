@@ -25,6 +25,8 @@ pub enum Standing {
     Counts,
     /// The account is a member, but the row was written before the account was deactivated.
     Dormant,
+    /// The account is a member, but the group is not assigned to the application.
+    Unassigned,
     /// The account is a member, but is none of the organisation's own.
     OutOfScope,
     /// The account is inactive.
@@ -178,6 +180,7 @@ fn standing(row: &GroundRow) -> Standing {
         (None, true, None) => Standing::NotInGroup,
         (None, true, Some(true)) => Standing::Dormant,
         (None, true, Some(false)) if account.scope != Scope::In => Standing::OutOfScope,
+        (None, true, Some(false)) if account.unassigned => Standing::Unassigned,
         (None, true, Some(false)) => Standing::Counts,
     }
 }
@@ -258,6 +261,13 @@ impl Grounds {
                 format!(
                     "give the account a company address in source '{source}', or add the domain to the configuration"
                 ),
+            ),
+            Some(Standing::Unassigned) => (
+                "unassigned",
+                format!(
+                    "the person is in group '{group}', which is not assigned to the application in source '{source}'"
+                ),
+                format!("assign group '{group}' to the application in source '{source}'"),
             ),
             Some(Standing::Dormant) => (
                 "dormant",

@@ -46,6 +46,8 @@ pub enum Outcome {
     Inactive,
     /// No access: the source has to name the member again after an inactivity.
     Dormant,
+    /// No access yet: the group is not assigned to the application. They come in when it is.
+    Unassigned,
     /// Nothing happens: the room is archived.
     Archived,
     /// Their membership ends.
@@ -71,6 +73,7 @@ impl Outcome {
             Self::Guest => "guest",
             Self::Inactive => "inactive",
             Self::Dormant => "dormant",
+            Self::Unassigned => "unassigned",
             Self::Archived => "archived",
             Self::Leaves => "leaves",
             Self::KeptLastAdministrator => "kept_last_administrator",
@@ -90,6 +93,7 @@ impl Outcome {
                 | Self::Guest
                 | Self::Inactive
                 | Self::Dormant
+                | Self::Unassigned
         )
     }
 }
@@ -476,6 +480,7 @@ fn group_outcome(pair: &Pair, row: &GroupPerson) -> (Outcome, Option<String>) {
         Decision::Override => (Outcome::Override, held),
         _ if pair.facts.desired.is_some() => (Outcome::Inside, held),
         _ if !row.active => (Outcome::Inactive, held),
+        _ if row.scope == Scope::In && row.unassigned => (Outcome::Unassigned, held),
         _ => (Outcome::from(row.scope), held),
     }
 }

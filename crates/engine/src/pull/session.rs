@@ -403,7 +403,7 @@ fn push_step(steps: &mut Vec<Step>, change: DirectoryChange) {
         DirectoryChange::GroupUpserted(record) => steps.push(Step::Group(record)),
         DirectoryChange::GroupGone(group) => steps.push(Step::GroupGone(group)),
         DirectoryChange::ApplicationAssignment { group, assigned } => {
-            steps.push(Step::Assignment(group, assigned))
+            steps.push(Step::Assignment(group, assigned));
         }
         DirectoryChange::GroupMembersComplete { .. } | DirectoryChange::Unknown { .. } => {
             unreachable!("the session itself deals with these")

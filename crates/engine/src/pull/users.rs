@@ -43,7 +43,7 @@ impl Unit<'_, '_> {
         for (id, record) in records {
             match known.get(&id.to_string()) {
                 Some(row) if row.pushed => {
-                    count += u64::from(self.hear_beside_push(row, &record, false).await?)
+                    count += u64::from(self.hear_beside_push(row, &record, false).await?);
                 }
                 Some(row) => {
                     let data = data_of(record);

@@ -552,7 +552,10 @@ mod tests {
         let (all, params) = sql(&USERS, &either).unwrap();
         assert_eq!(
             (all.as_str(), params),
-            ("u.source_id = $1 AND u.gone_us IS NULL AND u.pushed = 1 ORDER BY u.id LIMIT $2", 2)
+            (
+                "u.source_id = $1 AND u.gone_us IS NULL AND u.pushed = 1 ORDER BY u.id LIMIT $2",
+                2
+            )
         );
     }
 

@@ -21,6 +21,8 @@ pub struct GroupPerson {
     pub scope: Scope,
     /// Whether its row in the group is distrusted.
     pub dormant: bool,
+    /// Whether only reads saw it in the group, which is not assigned to the application though it has to be.
+    pub unassigned: bool,
 }
 
 /// Live accounts in a group, by user id.
@@ -33,9 +35,10 @@ pub async fn group_people(
     let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
-            "SELECT u.id, u.person_id, u.email, coalesce(u.display_name, u.user_name), u.active, u.scope, m.dormant
-             FROM group_member m JOIN source_user u ON u.id = m.user_id
-             WHERE m.group_id = $1 AND m.user_id > $2 AND u.gone_us IS NULL ORDER BY m.user_id LIMIT $3",
+            "SELECT u.id, u.person_id, u.email, coalesce(u.display_name, u.user_name), u.active, u.scope, m.dormant,
+                    m.sides = 2 AND g.assigned = 0
+             FROM source_group g CROSS JOIN group_member m ON m.group_id = g.id JOIN source_user u ON u.id = m.user_id
+             WHERE g.id = $1 AND m.user_id > $2 AND u.gone_us IS NULL ORDER BY m.user_id LIMIT $3",
             &[group.into(), after, limit.into()],
         )
         .await?;
@@ -49,6 +52,7 @@ pub async fn group_people(
                 active: row.get(4)?,
                 scope: row.get(5)?,
                 dormant: row.get(6)?,
+                unassigned: row.get(7)?,
             })
         })
         .collect()

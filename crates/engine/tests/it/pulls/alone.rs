@@ -225,6 +225,17 @@ async fn nobody_gets_in_before_the_group_is_assigned_to_the_application() {
     reads.require_assignment = true;
     let room = reads.room_of(&["anna", "ben"]).await;
     assert_eq!(inside(&world, room).await, [""; 0]);
+    let person = world
+        .read(move |tx| {
+            Box::pin(async move { Ok(query::person::by_email(tx, "anna@contoso.com").await?.pop()) })
+        })
+        .await
+        .unwrap()
+        .id;
+    let grounds = world
+        .read(move |tx| Box::pin(usher_engine::ground::grounds(tx, room, person)))
+        .await;
+    assert_eq!(grounds.refusal().unwrap().code, "unassigned");
     let assignment = |assigned| {
         vec![vec![DirectoryChange::ApplicationAssignment {
             group: group("board"),

@@ -244,6 +244,7 @@ impl From<Ground> for GroundView {
             standing: match ground.standing {
                 Standing::Counts => "counts",
                 Standing::Dormant => "dormant",
+                Standing::Unassigned => "unassigned",
                 Standing::OutOfScope => "out_of_scope",
                 Standing::AccountInactive => "account_inactive",
                 Standing::NotInGroup => "not_in_group",
