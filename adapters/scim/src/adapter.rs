@@ -1,38 +1,99 @@
-//! The trait, for a provider that only pushes.
+//! The trait.
 
 use async_trait::async_trait;
 use usher_core::{
-    AdapterDescription, AdapterError, Capabilities, ChangeSink, CheckReport, GroupQuery, GroupSummary, Mode,
-    ProvisioningAdapter, PushProfile, ReadOutcome, ReadRequest,
+    AdapterDescription, AdapterError, Capabilities, ChangeSink, CheckReport, Clock, GroupQuery, GroupSummary,
+    Mode, ProvisioningAdapter, PushProfile, ReadOutcome, ReadRequest, ReadScope,
 };
 
-use crate::{KIND, ScimConfig};
+use crate::announced::Announced;
+use crate::client::{Calls, Found, ScimClient};
+use crate::read::Asked;
+use crate::reading::Reading;
+use crate::{KIND, PullConfig, ScimConfig, check, groups};
 
-/// A provider that pushes over SCIM and that is known by nothing else.
+/// A provider that speaks SCIM and that is known by nothing else.
 #[derive(Debug)]
 pub struct ScimAdapter {
     profile: PushProfile,
+    pull: Option<Pull>,
+}
+
+/// What reading takes.
+#[derive(Debug)]
+struct Pull {
+    client: ScimClient,
+    config: PullConfig,
+    calls: Calls,
 }
 
 impl ScimAdapter {
-    /// An adapter with these settings.
-    #[must_use]
-    pub fn new(config: &ScimConfig) -> Self {
-        Self {
+    /// An adapter with these settings. No I/O.
+    ///
+    /// # Errors
+    /// [`usher_core::ErrorKind::InvalidConfig`] for settings for reading that cannot work.
+    pub fn new(config: &ScimConfig) -> Result<Self, AdapterError> {
+        Self::with(config, Calls::default())
+    }
+
+    /// An adapter that makes its calls so.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(config: &ScimConfig, calls: Calls) -> Result<Self, AdapterError> {
+        let pull = config.pull.clone().map(|config| {
+            let client = ScimClient::new(&config, &calls)?;
+            Ok(Pull {
+                client,
+                config,
+                calls,
+            })
+        });
+        Ok(Self {
             profile: PushProfile::from(config),
-        }
+            pull: pull.transpose()?,
+        })
+    }
+
+    fn pull(&self, operation: &'static str) -> Result<&Pull, AdapterError> {
+        self.pull.as_ref().ok_or_else(|| {
+            AdapterError::unsupported(
+                operation,
+                "this source is pushed to and cannot be read; wait for its next push, or add source.settings.pull",
+            )
+        })
+    }
+}
+
+impl Pull {
+    /// What is announced; nothing where that cannot be read.
+    async fn announced(&self) -> Result<Announced, AdapterError> {
+        Ok(match self.client.announced().await? {
+            Found::There(announced) => announced,
+            Found::NotThere | Found::Forbidden(_) | Found::Odd(_) => Announced::default(),
+        })
     }
 }
 
 #[async_trait]
 impl ProvisioningAdapter for ScimAdapter {
     fn describe(&self) -> AdapterDescription {
+        let pulls = self.pull.is_some();
+        let modes = if pulls {
+            vec![Mode::Push, Mode::Pull, Mode::Both]
+        } else {
+            vec![Mode::Push]
+        };
         AdapterDescription {
             kind: KIND,
-            modes: vec![Mode::Push],
+            modes,
             capabilities: Capabilities {
+                delta_reads: pulls,
+                nested_groups: pulls,
                 disabled_users: true,
-                stable_ids: self.profile.trusts_external_id,
+                stable_ids: pulls || self.profile.trusts_external_id,
+                person_reads: pulls,
+                permissions: if pulls { check::permissions() } else { Vec::new() },
                 ..Capabilities::default()
             },
         }
@@ -43,32 +104,69 @@ impl ProvisioningAdapter for ScimAdapter {
     }
 
     async fn check(&self) -> Result<CheckReport, AdapterError> {
-        let guidance = [
-            "enter the SCIM URL of this source and a token made with `usher token create` at the identity provider",
-            "push users before groups; a group has no effect until its mapping is confirmed",
-            "leave guests and people from outside out of the assignment: they get into no room",
-            "send a group's immutable id as externalId where the provider allows it",
+        let report = match &self.pull {
+            Some(pull) => check::check(&pull.client).await?,
+            None => CheckReport::default(),
+        };
+        let to_push = [
+            "to push: enter the SCIM URL of this source and a token made with `usher token create` at the identity provider",
+            "to push: users go before groups; a group has no effect until its mapping is confirmed",
+            "to push: send a group's immutable id as externalId where the provider allows it",
         ];
+        let to_pull = [
+            "to pull: make a credential at the identity provider that may read /Users and /Groups, and nothing else",
+            "to pull: let it see every user and group that matters; what it does not see stays as it is",
+        ];
+        let both = ["leave guests and people from outside out of the assignment: they get into no room"];
+        let to_pull = to_pull.iter().filter(|_| self.pull.is_some());
+        let guidance = to_push.iter().chain(to_pull).chain(&both);
         Ok(CheckReport {
-            guidance: guidance.map(String::from).to_vec(),
-            ..CheckReport::default()
+            guidance: guidance.map(|line| String::from(*line)).collect(),
+            ..report
         })
     }
 
-    async fn list_groups(&self, _: GroupQuery) -> Result<Vec<GroupSummary>, AdapterError> {
-        Err(push_only("list_groups"))
+    async fn list_groups(&self, query: GroupQuery) -> Result<Vec<GroupSummary>, AdapterError> {
+        let pull = self.pull("list_groups")?;
+        let announced = pull.announced().await?;
+        groups::list(&pull.client, &announced, pull.config.page_size, &query).await
     }
 
-    async fn read(&self, _: ReadRequest, _: &mut dyn ChangeSink) -> Result<ReadOutcome, AdapterError> {
-        Err(push_only("read"))
+    async fn read(
+        &self,
+        request: ReadRequest,
+        sink: &mut dyn ChangeSink,
+    ) -> Result<ReadOutcome, AdapterError> {
+        let pull = self.pull("read")?;
+        let began = pull.calls.clock.now();
+        let announced = pull.announced().await?;
+        let config = &pull.config;
+        let guests = &self.profile.guest_marks;
+        let mut reading = Reading::new(
+            &pull.client,
+            announced,
+            config.page_size,
+            config.members,
+            guests,
+            sink,
+        );
+        let wanted = match &request.scope {
+            ReadScope::Groups(groups) => Some(groups.as_slice()),
+            ReadScope::AllGroups => None,
+            ReadScope::Person { user, groups } => {
+                reading.person(user, groups, config.members).await?;
+                return Ok(ReadOutcome::default());
+            }
+        };
+        let asked = Asked {
+            groups: wanted,
+            checkpoint: request.checkpoint.as_ref(),
+            detect_changes: config.detect_changes,
+        };
+        let clock: &dyn Clock = &*pull.calls.clock;
+        let checkpoint = reading.groups(&asked, || clock.now().since(began)).await?;
+        Ok(ReadOutcome { checkpoint })
     }
-}
-
-fn push_only(operation: &'static str) -> AdapterError {
-    AdapterError::unsupported(
-        operation,
-        "a source of kind scim is pushed to and cannot be read; wait for its next push",
-    )
 }
 
 #[cfg(test)]
@@ -78,8 +176,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nothing_is_read_and_the_guidance_says_what_to_do() {
-        let adapter = ScimAdapter::new(&ScimConfig::default());
+    async fn without_pull_nothing_is_read_and_the_guidance_says_what_to_do() {
+        let adapter = ScimAdapter::new(&ScimConfig::default()).expect("no settings are needed");
         let error = adapter
             .list_groups(GroupQuery::default())
             .await

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use usher_core::{GroupIdentity, GuestMark, HeaderSpelling, PushProfile, Reactivation};
 
+use crate::PullConfig;
+
 /// The settings of a source of this kind; the README explains each.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScimConfig {
     /// What a reactivation means.
@@ -25,6 +27,8 @@ pub struct ScimConfig {
     pub tombstone_renames: bool,
     /// Whether `If-Match` is honoured when it is sent.
     pub honours_if_match: bool,
+    /// How the provider is read; without it the source is only pushed to.
+    pub pull: Option<PullConfig>,
 }
 
 impl Default for ScimConfig {
@@ -38,6 +42,7 @@ impl Default for ScimConfig {
             group_identity: GroupIdentity::ExternalId,
             tombstone_renames: false,
             honours_if_match: true,
+            pull: None,
         }
     }
 }

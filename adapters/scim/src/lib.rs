@@ -1,14 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 mod adapter;
+mod announced;
+mod check;
+mod checkpoint;
+mod client;
 mod config;
+mod groups;
+mod pages;
+mod people;
+mod person;
+mod pull_config;
+mod read;
+mod reading;
+mod record;
+mod wire;
 
 use std::sync::Arc;
 
 use usher_core::{AdapterError, ProvisioningAdapter, Registry, Settings};
 
 pub use adapter::ScimAdapter;
+pub use client::Calls;
 pub use config::ScimConfig;
+pub use pull_config::{MembersFrom, OAuthConfig, PullConfig, SecretIn};
 
 /// The word used in configuration.
 pub const KIND: &str = "scim";
@@ -19,7 +34,7 @@ pub fn register(registry: &mut Registry) {
 }
 
 fn build(settings: &Settings) -> Result<Arc<dyn ProvisioningAdapter>, AdapterError> {
-    Ok(Arc::new(ScimAdapter::new(&settings.read::<ScimConfig>()?)))
+    Ok(Arc::new(ScimAdapter::new(&settings.read::<ScimConfig>()?)?))
 }
 
 #[cfg(test)]
