@@ -88,7 +88,12 @@ impl Call {
     /// - [`ErrorKind::RateLimited`] for 429 and [`ErrorKind::Unavailable`] for 503 when patience ended, with advice;
     /// - [`ErrorKind::Unavailable`] when there is no answer;
     /// - [`ErrorKind::Protocol`] for a redirect and for a body that is too long.
-    pub async fn send(self) -> Result<Answer, AdapterError> {
+    pub fn send(self) -> impl Future<Output = Result<Answer, AdapterError>> + Send {
+        // Said to be `Send` here, as a compiler that has to look inside from afar gives up.
+        self.run()
+    }
+
+    async fn run(self) -> Result<Answer, AdapterError> {
         self.check()?;
         let operation = self.operation;
         let inner = &self.client.inner;
