@@ -35,7 +35,7 @@ pub struct OrderFields {
     /// The source of the group.
     pub source: SourceName,
     /// The group: by [`GroupNaming::Id`] its immutable id at the source, a GUID unless a group with this very id
-    /// has arrived; by [`GroupNaming::Name`] its display name.
+    /// has arrived or the source is read; by [`GroupNaming::Name`] its display name.
     pub group: String,
     /// What `group` is.
     pub named_by: GroupNaming,
@@ -137,10 +137,11 @@ async fn refuse_duplicates(
     group: &GroupRef,
     order: Option<OrderId>,
 ) -> Result<(), EngineError> {
-    active_source(unit.tx, group.source).await?;
+    let source = active_source(unit.tx, group.source).await?;
     let resolved = resolve(unit.tx, group).await?;
     let is_guid = Uuid::try_parse(&group.group).is_ok();
-    if group.named_by == GroupNaming::Id && !is_guid && resolved.is_none() {
+    // Providers that are read have ids of other forms too, and can be asked about them.
+    if group.named_by == GroupNaming::Id && source.mode == "push" && !is_guid && resolved.is_none() {
         let problem = format!(
             "'{}' is no object id, and no group with this id has arrived: copy the GUID from the group's page",
             group.group

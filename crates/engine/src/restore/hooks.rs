@@ -70,6 +70,7 @@ pub(crate) async fn after_starts(
                 desired: desired.clone(),
                 moved: Vec::new(),
                 dropped: Vec::new(),
+                asked: Vec::new(),
                 suggested: false,
             }),
             None => {

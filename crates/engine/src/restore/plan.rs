@@ -180,6 +180,11 @@ impl Unit<'_, '_> {
             .await?
             .remove(&pair)
             .expect("a plan without a refusal is of somebody desired");
+        let asked = plan.freshness.iter().filter_map(|known| {
+            let at = known.asked.filter(|_| known.unreachable.is_none())?;
+            Some((known.source.clone(), self.now.since(at).as_secs()))
+        });
+        let asked = asked.collect();
         let level = chosen_level(&policy, &plan.level, choices)?;
         if plan.present.administrator && !policy.levels.is_administrator(&level) {
             self.refuse_last_administrator(&plan.present).await?;
@@ -195,6 +200,7 @@ impl Unit<'_, '_> {
                 desired: wanted,
                 moved,
                 dropped,
+                asked,
                 suggested: true,
             }],
         )

@@ -1,5 +1,7 @@
 //! The swap: the present membership ends and the former one gets a new period, in one unit and one event.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use usher_core::{EndReason, GrantId, MembershipKind, RestoreState, StartReason};
 use usher_storage::query;
@@ -22,6 +24,8 @@ pub(super) struct Swap {
     pub(super) moved: Vec<GrantId>,
     /// Grants of either that are dropped.
     pub(super) dropped: Vec<GrantId>,
+    /// The sources that were asked about the person, and how many seconds ago.
+    pub(super) asked: Vec<(String, u64)>,
     /// Whether the restore is written down already, as a suggestion.
     pub(super) suggested: bool,
 }
@@ -61,6 +65,7 @@ pub(super) async fn swap(unit: &mut Unit<'_, '_>, swaps: Vec<Swap>) -> Result<()
             "person_before": (swap.former.person != restored.person).then_some(swap.former.person),
             "grants_moved": swap.moved,
             "grants_dropped": swap.dropped,
+            "asked_seconds_ago": swap.asked.iter().cloned().collect::<BTreeMap<_, _>>(),
         });
         unit.tell(EventKind::MembershipRestored, about, &data);
     }

@@ -9,7 +9,7 @@ mod steps;
 use proptest::prelude::ProptestConfig;
 
 /// So many cases that the whole takes some seconds.
-fn cases(cases: u32) -> ProptestConfig {
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
         failure_persistence: None,
@@ -19,7 +19,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 /// Runs an asynchronous case.
-fn run(case: impl Future<Output = ()>) {
+pub(crate) fn run(case: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

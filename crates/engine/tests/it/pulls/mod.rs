@@ -2,6 +2,7 @@
 
 mod alone;
 mod beside_push;
+mod faults;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
