@@ -90,7 +90,7 @@ impl World {
                 token.repeated = true;
                 token.until = Some(until);
                 let link = self.delta_link(kind, "$skiptoken", &token);
-                return self.delta_page(kind, items, "@odata.nextLink", link);
+                return self.delta_page(kind, items, "@odata.nextLink", &link);
             }
             _ => {}
         }
@@ -100,14 +100,14 @@ impl World {
             token.since = since;
             token.offset += told;
             let link = self.delta_link(kind, "$skiptoken", &token);
-            self.delta_page(kind, items, "@odata.nextLink", link)
+            self.delta_page(kind, items, "@odata.nextLink", &link)
         } else {
             token.before = token.since;
             token.since = until;
             token.until = None;
             token.offset = 0;
             let link = self.delta_link(kind, "$deltatoken", &token);
-            self.delta_page(kind, items, "@odata.deltaLink", link)
+            self.delta_page(kind, items, "@odata.deltaLink", &link)
         }
     }
 
@@ -148,7 +148,7 @@ impl World {
         format!("{}/v1.0/{kind}/delta?{name}={}", self.link_root(), token.text())
     }
 
-    fn delta_page(&self, kind: &str, items: Vec<Map<String, Value>>, link: &str, url: String) -> Reply {
+    fn delta_page(&self, kind: &str, items: Vec<Map<String, Value>>, link: &str, url: &str) -> Reply {
         let value: Vec<Value> = items.into_iter().map(Value::Object).collect();
         let context = format!("{}/v1.0/$metadata#{kind}", self.root);
         Reply::ok(json!({ "@odata.context": context, link: url, "value": value }))

@@ -213,7 +213,8 @@ impl World {
                 self.typed_entity(context, "user", objects::user(&user), request)
             });
         }
-        if !self.may(DELETED_GROUPS) && !(self.may(USERS) && self.directory.group(id).is_none()) {
+        let is_group = self.directory.group(id).is_some();
+        if !self.may(DELETED_GROUPS) && (is_group || !self.may(USERS)) {
             return Reply::denied();
         }
         match self
