@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use usher_core::{
-    AdapterDescription, AdapterError, Capabilities, ChangeSink, CheckReport, Clock, GroupQuery, GroupSummary,
-    Mode, ProvisioningAdapter, PushProfile, ReadOutcome, ReadRequest, ReadScope,
+    AdapterDescription, AdapterError, Capabilities, ChangeSink, CheckReport, Clock, ErrorKind, GroupQuery,
+    GroupSummary, Mode, ProvisioningAdapter, PushProfile, ReadOutcome, ReadRequest, ReadScope, RetryAdvice,
 };
 
 use crate::announced::Announced;
@@ -129,7 +129,8 @@ impl ProvisioningAdapter for ScimAdapter {
     async fn list_groups(&self, query: GroupQuery) -> Result<Vec<GroupSummary>, AdapterError> {
         let pull = self.pull("list_groups")?;
         let announced = pull.announced().await?;
-        groups::list(&pull.client, &announced, pull.config.page_size, &query).await
+        let listed = groups::list(&pull.client, &announced, pull.config.page_size, &query).await;
+        listed.map_err(begin_again)
     }
 
     async fn read(
@@ -154,7 +155,8 @@ impl ProvisioningAdapter for ScimAdapter {
             ReadScope::Groups(groups) => Some(groups.as_slice()),
             ReadScope::AllGroups => None,
             ReadScope::Person { user, groups } => {
-                reading.person(user, groups, config.members).await?;
+                let told = reading.person(user, groups, config.members).await;
+                told.map_err(begin_again)?;
                 return Ok(ReadOutcome::default());
             }
         };
@@ -164,15 +166,32 @@ impl ProvisioningAdapter for ScimAdapter {
             detect_changes: config.detect_changes,
         };
         let clock: &dyn Clock = &*pull.calls.clock;
-        let checkpoint = reading.groups(&asked, || clock.now().since(began)).await?;
+        let read = reading.groups(&asked, || clock.now().since(began)).await;
+        let checkpoint = match asked.checkpoint {
+            Some(_) => read?,
+            None => read.map_err(begin_again)?,
+        };
         Ok(ReadOutcome { checkpoint })
     }
 }
 
+/// Without a checkpoint nothing can have expired but the place in a list: the same call may do better.
+fn begin_again(error: AdapterError) -> AdapterError {
+    if error.kind() != ErrorKind::CheckpointExpired {
+        return error;
+    }
+    let message = "the provider forgot the place in a list";
+    AdapterError::new(
+        ErrorKind::Unavailable,
+        RetryAdvice::Now,
+        error.operation(),
+        message,
+    )
+    .because(error)
+}
+
 #[cfg(test)]
 mod tests {
-    use usher_core::ErrorKind;
-
     use super::*;
 
     #[tokio::test]

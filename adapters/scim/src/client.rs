@@ -161,7 +161,7 @@ impl ScimClient {
         Err(match answer.status().as_u16() {
             403 => NoPage::Forbidden(error.to_string()),
             400 if is_cursor_error(&answer) => NoPage::Failed(AdapterError::new(
-                ErrorKind::Unavailable,
+                ErrorKind::CheckpointExpired,
                 RetryAdvice::Now,
                 operation,
                 "the provider forgot the place in a list; the list has to be read again",

@@ -62,6 +62,7 @@ impl From<&ScimConfig> for PushProfile {
             tombstone_renames: config.tombstone_renames,
             guest_marks: addresses.chain(types).collect(),
             trusts_external_id: config.trusts_external_id,
+            only_guids: false,
             group_identity: config.group_identity,
             honours_if_match: config.honours_if_match,
         }
