@@ -4,6 +4,7 @@ pub mod directory;
 pub mod fault;
 pub mod graph;
 pub mod okta;
+pub mod push;
 pub mod scim;
 mod serve;
 

@@ -1,3 +1,4 @@
 //! The fakes over real HTTP.
 
+mod push;
 mod transport;
