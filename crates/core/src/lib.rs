@@ -19,12 +19,13 @@ pub use change::{
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{
     EndReason, GroupNaming, HoldKind, HoldState, MappingState, MembershipKind, OrderState, ParkReason,
-    PullCause, PullRunState, PullScope, Rejoin, RestoreState, Role, RoomState, Scope, SourceState, StartReason, Stray, UnknownWord,
+    PullCause, PullRunState, PullScope, Rejoin, RestoreState, Role, RoomState, Scope, SourceState,
+    StartReason, Stray, UnknownWord,
 };
 pub use draw::{Draw, Ids};
 pub use ids::{
-    ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, OrderId, PersonId, PullRunId, RemoteGroupId,
-    RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
+    ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, OrderId, PersonId, PullRunId,
+    RemoteGroupId, RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
 };
 pub use level::{Level, LevelError, Levels, RoomModel};
 pub use profile::{GroupIdentity, GuestMark, HeaderSpelling, PushProfile, Reactivation};

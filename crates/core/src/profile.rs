@@ -63,6 +63,9 @@ pub struct PushProfile {
     pub guest_marks: Vec<GuestMark>,
     /// Whether a user's `externalId` is believed to be immutable.
     pub trusts_external_id: bool,
+    /// Whether only a GUID is believed then. Microsoft Entra ID sends what the customer maps to `externalId`: its immutable
+    /// object id, which is a GUID, or by default the mail nickname, which may change.
+    pub only_guids: bool,
     /// Which id of a group an order should name.
     pub group_identity: GroupIdentity,
     /// Whether `If-Match` is honoured when it is sent.
@@ -79,6 +82,7 @@ impl Default for PushProfile {
             tombstone_renames: false,
             guest_marks: vec![GuestMark::AddressContains("#EXT#".into())],
             trusts_external_id: false,
+            only_guids: false,
             group_identity: GroupIdentity::ExternalId,
             honours_if_match: true,
         }

@@ -103,6 +103,17 @@ pub struct SourcePolicy {
     pub guest_marks: Vec<GuestMark>,
     /// Whether a user's `externalId` is believed to be immutable.
     pub trusts_external_id: bool,
+    /// Whether only a GUID is believed then.
+    #[serde(default)]
+    pub only_guids: bool,
+}
+
+impl SourcePolicy {
+    /// Whether an `externalId` is believed to be immutable.
+    #[must_use]
+    pub fn trusts(&self, external_id: &str) -> bool {
+        self.trusts_external_id && (!self.only_guids || uuid::Uuid::try_parse(external_id).is_ok())
+    }
 }
 
 impl From<&PushProfile> for SourcePolicy {
@@ -112,6 +123,7 @@ impl From<&PushProfile> for SourcePolicy {
             dormant_after_days: u32::try_from(profile.dormant_after.as_secs() / 86_400).unwrap_or(u32::MAX),
             guest_marks: profile.guest_marks.clone(),
             trusts_external_id: profile.trusts_external_id,
+            only_guids: profile.only_guids,
         }
     }
 }
@@ -141,6 +153,24 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_believed_only_where_the_provider_keeps_it_and_in_the_form_it_has() {
+        let guid = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
+        for (trusts_external_id, only_guids, id, trusted) in [
+            (false, false, guid, false),
+            (true, false, "anna", true),
+            (true, true, "anna", false),
+            (true, true, guid, true),
+        ] {
+            let rules = SourcePolicy {
+                trusts_external_id,
+                only_guids,
+                ..SourcePolicy::from(&PushProfile::default())
+            };
+            assert_eq!(rules.trusts(id), trusted, "{trusts_external_id} {only_guids} {id}");
+        }
+    }
 
     #[test]
     fn only_whole_domains_of_the_organisation_count() {

@@ -378,7 +378,7 @@ fn gated_changes(active: &Policy, new: &Policy) -> Vec<String> {
             (known.guest_marks != rules.guest_marks, "guest_marks"),
             (known.reactivation != rules.reactivation, "reactivation"),
             (
-                known.trusts_external_id != rules.trusts_external_id,
+                (known.trusts_external_id, known.only_guids) != (rules.trusts_external_id, rules.only_guids),
                 "trusts_external_id",
             ),
         ] {

@@ -29,7 +29,7 @@ impl Unit<'_, '_> {
             return self.take_over(seen, data).await;
         }
         self.refuse_taken_name(source, &data.user_name, None).await?;
-        let remote_id = data.external_id.clone().filter(|_| rules.trusts_external_id);
+        let remote_id = data.external_id.clone().filter(|id| rules.trusts(id));
         let known = match &remote_id {
             Some(remote_id) => query::user::by_remote_id(self.tx, source, remote_id).await?,
             None => None,
@@ -132,7 +132,7 @@ impl Unit<'_, '_> {
             remote_id: before
                 .remote_id
                 .clone()
-                .or_else(|| data.external_id.clone().filter(|_| rules.trusts_external_id)),
+                .or_else(|| data.external_id.clone().filter(|id| rules.trusts(id))),
             external_id: data.external_id.clone(),
             scope: scope::scope(&self.policy, rules, &data),
             email,

@@ -53,7 +53,7 @@ impl Unit<'_, '_> {
         record: &UserRecord,
         rules: &SourcePolicy,
     ) -> Result<Option<UserRow>, EngineError> {
-        let Some(external_id) = record.external_id.as_ref().filter(|_| rules.trusts_external_id) else {
+        let Some(external_id) = record.external_id.as_ref().filter(|id| rules.trusts(id)) else {
             return Ok(None);
         };
         let rows = query::user::by_external_id(self.tx, source, external_id).await?;
@@ -100,7 +100,7 @@ impl Unit<'_, '_> {
         rules: &SourcePolicy,
         data: &UserData,
     ) -> Result<Option<UserRow>, EngineError> {
-        if let Some(external_id) = data.external_id.as_ref().filter(|_| rules.trusts_external_id) {
+        if let Some(external_id) = data.external_id.as_ref().filter(|id| rules.trusts(id)) {
             let by_id = query::user::by_remote_id(self.tx, source, external_id).await?;
             if let Some(row) = by_id.filter(|row| row.gone.is_none() && !row.pushed) {
                 return Ok(Some(row));
