@@ -1,19 +1,19 @@
 //! What every request passes first and every answer last: request id, log line, metrics, time limit, panics, headers.
 
+use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use usher_scim::ScimError;
 
-use crate::{AppState, api, scim};
+use crate::{AppState, api, metrics, scim};
 
 /// The id of a request, in logs, answers and the history of what it changed.
 #[derive(Debug, Clone)]
@@ -22,39 +22,43 @@ pub struct RequestId(pub Arc<str>);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_ID: usize = 128;
 
-pub(crate) async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+/// Passes a request on, with its id.
+pub(crate) async fn edge<F: Future<Output = Response>>(
+    state: &AppState,
+    request: Request,
+    inner: impl FnOnce(Request, RequestId) -> F,
+) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
-    let area = Area::of(request.uri().path());
     let method = request.method().clone();
+    let uri = request.uri().clone();
     // The query is left out: filters hold personal data.
-    let path = request.uri().path().to_owned();
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let path = uri.path();
+    let area = Area::of(path);
 
     let span = tracing::info_span!("request", request.id = %id);
     let limit = state.config.server.request_timeout.duration();
-    let answer = AssertUnwindSafe(tokio::time::timeout(limit, next.run(request))).catch_unwind();
+    let answer = inner(request, RequestId(Arc::clone(&id)));
+    let answer = AssertUnwindSafe(tokio::time::timeout(limit, answer)).catch_unwind();
     let mut response = match answer.instrument(span.clone()).await {
         Ok(Ok(response)) => response,
         Ok(Err(_elapsed)) => {
             span.in_scope(|| tracing::warn!(%method, path, "the request took too long"));
             let detail = "the request took too long; try again later";
-            failure(area, StatusCode::SERVICE_UNAVAILABLE, detail, (&path, &id))
+            failure(area, StatusCode::SERVICE_UNAVAILABLE, detail, (path, &id))
         }
         Err(panic) => {
             let message = panic_message(&*panic);
             span.in_scope(|| tracing::error!(%method, path, panic = message, "a handler panicked"));
             let detail = "the server could not complete the request; nothing was changed, try again";
-            failure(area, StatusCode::INTERNAL_SERVER_ERROR, detail, (&path, &id))
+            failure(area, StatusCode::INTERNAL_SERVER_ERROR, detail, (path, &id))
         }
     };
 
     finish_headers(&mut response, &id);
     let status = response.status();
     let elapsed = started.elapsed();
-    metrics::counter!("usher_http_requests_total", "area" => area.as_str(), "status" => status_class(status))
-        .increment(1);
-    metrics::histogram!("usher_http_request_seconds", "area" => area.as_str()).record(elapsed.as_secs_f64());
+    metrics::count_request(area, status, elapsed);
     span.in_scope(|| {
         let (status, micros) = (status.as_u16(), elapsed.as_micros());
         tracing::debug!(%method, path, status, micros, "answered");
@@ -79,24 +83,29 @@ fn request_id(request: &Request) -> Arc<str> {
 
 /// A random start for this process and a count: unique, and cheaper than randomness for each request.
 fn fresh_id() -> Arc<str> {
-    static START: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
+    static START: LazyLock<String> = LazyLock::new(|| {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes).expect("the operating system gives randomness");
-        u64::from_le_bytes(bytes)
+        format!("{:016x}-", u64::from_le_bytes(bytes))
     });
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{:016x}-{:x}", *START, COUNT.fetch_add(1, Ordering::Relaxed)).into()
+    let mut id = String::with_capacity(33);
+    id.push_str(&START);
+    let _always_works = write!(id, "{:x}", COUNT.fetch_add(1, Ordering::Relaxed));
+    id.into()
 }
 
 /// Whose form of an answer is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Area {
+pub(crate) enum Area {
     Scim,
     Api,
     Other,
 }
 
 impl Area {
+    pub(crate) const COUNT: usize = 3;
+
     fn of(path: &str) -> Self {
         if scim::is_scim_path(path) {
             Self::Scim
@@ -107,7 +116,7 @@ impl Area {
         }
     }
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Scim => "scim",
             Self::Api => "api",
@@ -132,6 +141,7 @@ fn failure(area: Area, status: StatusCode, detail: &'static str, (path, id): (&s
 
 fn finish_headers(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
+    headers.reserve(6);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -151,16 +161,6 @@ fn finish_headers(response: &mut Response, id: &str) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
-fn status_class(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        5 => "5xx",
-        _ => "1xx",
-    }
-}
-
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
@@ -171,11 +171,11 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::body::Body;
     use axum::routing::get;
-    use axum::{Router, middleware};
     use http_body_util::BodyExt;
-    use tower::ServiceExt;
+    use tower::{ServiceExt, service_fn};
     use usher_core::SystemClock;
 
     use super::*;
@@ -211,11 +211,20 @@ mod tests {
             }
         });
         let hangs = get(std::future::pending::<()>);
-        Router::new()
+        let inner = Router::new()
             .route("/scim/panic", panics.clone())
             .route("/panic", panics)
-            .route("/scim/hang", hangs)
-            .layer(middleware::from_fn_with_state(state, edge))
+            .route("/scim/hang", hangs);
+        let guarded = service_fn(move |request| {
+            let (state, inner) = (state.clone(), inner.clone());
+            async move {
+                let answer = edge(&state, request, |request, _id| async {
+                    inner.oneshot(request).await.expect("never fails")
+                });
+                Ok::<_, std::convert::Infallible>(answer.await)
+            }
+        });
+        Router::new().fallback_service(guarded)
     }
 
     async fn ask(router: Router, path: &str) -> (u16, http::HeaderMap, String) {

@@ -1,13 +1,15 @@
 //! Serving connections, and stopping: the first signal ends intake and lets work finish, a deadline or a second
 //! signal drops it.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::lenient::Lenient;
 
@@ -31,15 +33,28 @@ pub(crate) struct Limits {
     pub(crate) grace: Duration,
 }
 
+/// What answers requests: a router, or the whole application.
+pub(crate) trait Answering:
+    Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static
+{
+}
+
+impl<S> Answering for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static
+{
+}
+
 /// Serves until `stopping` is cancelled, then until running requests are done, the grace is over, or `dropping` is
 /// cancelled.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S: Answering>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     limits: Limits,
     stopping: &CancellationToken,
     dropping: &CancellationToken,
-) {
+) where
+    S::Future: Send,
+{
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
@@ -61,7 +76,7 @@ pub(crate) async fn serve(
             },
             () = stopping.cancelled() => break,
         };
-        let connection = graceful.watch(connection(stream, peer, router.clone(), limits.header_timeout));
+        let connection = graceful.watch(connection(stream, peer, service.clone(), limits.header_timeout));
         connections.spawn(async move {
             // Errors of single connections are the clients' own: a reset, a malformed head.
             if let Err(error) = connection.await {
@@ -79,17 +94,25 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-fn connection(
+fn connection<S: Answering>(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    service: S,
     header_timeout: Duration,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + 'static {
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + 'static
+where
+    S::Future: Send,
+{
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
+        // Most requests have no body, and need no box for it.
+        let body = |body: Incoming| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(body),
+        };
+        service.clone().oneshot(request.map(body))
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -153,6 +176,7 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::extract::RawQuery;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,15 +1,18 @@
 //! `/metrics`, in the text format of Prometheus.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header;
+use http::{StatusCode, header};
+use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::AppState;
+use crate::edge::Area;
 
 /// Seconds; requests take from a fraction of a millisecond to the request timeout.
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -25,6 +28,28 @@ pub(crate) fn start() -> Option<Arc<PrometheusHandle>> {
             builder.install_recorder().ok().map(Arc::new)
         })
         .clone()
+}
+
+/// Counts a request that was answered.
+pub(crate) fn count_request(area: Area, status: StatusCode, elapsed: Duration) {
+    const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+    // Finding a metric by its labels costs more than counting with it.
+    static REQUESTS: [[OnceLock<Counter>; CLASSES.len()]; Area::COUNT] =
+        [const { [const { OnceLock::new() }; CLASSES.len()] }; Area::COUNT];
+    static SECONDS: [OnceLock<Histogram>; Area::COUNT] = [const { OnceLock::new() }; Area::COUNT];
+
+    let class = usize::from(status.as_u16() / 100)
+        .saturating_sub(1)
+        .min(CLASSES.len() - 1);
+    let name = area.as_str();
+    REQUESTS[area as usize][class]
+        .get_or_init(
+            || metrics::counter!("usher_http_requests_total", "area" => name, "status" => CLASSES[class]),
+        )
+        .increment(1);
+    SECONDS[area as usize]
+        .get_or_init(|| metrics::histogram!("usher_http_request_seconds", "area" => name))
+        .record(elapsed.as_secs_f64());
 }
 
 /// The endpoint.

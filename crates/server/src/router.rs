@@ -1,24 +1,78 @@
 //! All endpoints of the server.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use axum::Router;
-use axum::middleware;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{BoxFuture, Either};
 use http::StatusCode;
+use tower::{Service, ServiceExt, service_fn};
 
 use crate::{AppState, api, edge, health, metrics, scim};
 
-/// The whole application. Tests call it as they would call the running server.
+/// The whole application.
+///
+/// SCIM, where most requests go, has one handler that looks at the path itself: it is called without a detour through
+/// a router.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Endpoints>);
+
+struct Endpoints {
+    state: AppState,
+    others: Router,
+}
+
+/// The whole application as a router. Tests call it as they would call the running server.
 pub fn router(state: AppState) -> Router {
-    let others = Router::new()
-        .merge(health::router())
-        .merge(metrics::router())
-        .fallback(unknown);
-    Router::new()
-        .merge(scim::router())
-        .merge(api::router(&state))
-        .merge(others)
-        .layer(middleware::from_fn_with_state(state.clone(), edge::edge))
-        .with_state(state)
+    let app = App::new(state);
+    Router::new().fallback_service(service_fn(move |request| app.clone().call(request)))
+}
+
+impl App {
+    pub(crate) fn new(state: AppState) -> Self {
+        let others = Router::new()
+            .merge(health::router())
+            .merge(metrics::router())
+            .fallback(unknown);
+        let others = Router::new()
+            .merge(api::router(&state))
+            .merge(others)
+            .with_state(state.clone());
+        Self(Arc::new(Endpoints { state, others }))
+    }
+}
+
+impl Service<Request> for App {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let app = Arc::clone(&self.0);
+        Box::pin(async move {
+            let Endpoints { state, others } = &*app;
+            let answer = edge::edge(state, request, |request, id| {
+                if scim::is_scim_path(request.uri().path()) {
+                    Either::Left(scim::serve(state, request, id))
+                } else {
+                    let mut request = request;
+                    request.extensions_mut().insert(id);
+                    Either::Right(async move {
+                        let answered = others.clone().oneshot(request).await;
+                        answered.unwrap_or_else(|never| match never {})
+                    })
+                }
+            });
+            Ok(answer.await)
+        })
+    }
 }
 
 async fn unknown() -> Response {

@@ -13,6 +13,7 @@ use usher_storage::{Storage, StorageConfig, StorageError, query};
 use crate::access::Access;
 use crate::apply::Sources;
 use crate::config::{Config, ConfiguredSource, Rules};
+use crate::state::Shared;
 use crate::{AppState, PushSource, metrics};
 
 /// Why a program cannot start to work.
@@ -82,7 +83,7 @@ pub async fn state(
             ))
         })
         .collect::<HashMap<_, _>>();
-    Ok(AppState {
+    Ok(AppState::new(Shared {
         access: Arc::new(Access::new(
             engine.clone(),
             config.server.auth_failures_per_minute,
@@ -94,7 +95,7 @@ pub async fn state(
         stopping: CancellationToken::new(),
         cursor_key: CursorKey::new(&secret),
         metrics: metrics::start(),
-    })
+    }))
 }
 
 fn push_source(source: &ConfiguredSource, row: &SourceRow, public_url: &str) -> PushSource {

@@ -9,7 +9,8 @@ mod throttle;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -34,18 +35,28 @@ const USE_GRAIN: Duration = Duration::from_secs(60);
 /// Checks credentials. Shared by all handlers.
 pub struct Access {
     engine: Engine,
-    tokens: Fresh<[u8; 32], TokenRow>,
+    tokens: Fresh<[u8; 32], Arc<Known>>,
     keys: Fresh<SourceName, Vec<JwtKey>>,
     verified: Fresh<[u8; 32], (JwtKeyId, Timestamp)>,
     failures: Throttle,
-    uses: Mutex<HashMap<TokenId, Use>>,
+    uses: Mutex<HashMap<TokenId, Arc<Use>>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Use {
-    at: Timestamp,
-    written: Option<Timestamp>,
+/// A token as it was read.
+struct Known {
+    row: TokenRow,
+    /// The name of its source.
+    source: Option<SourceName>,
+    uses: Arc<Use>,
 }
+
+/// When a token was used last and what is written of that, in microseconds since 1970; [`NEVER`] for neither.
+struct Use {
+    at: AtomicI64,
+    written: AtomicI64,
+}
+
+const NEVER: i64 = i64::MIN;
 
 /// An identity provider that may push to one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,32 +175,37 @@ impl Access {
         if jwt::looks_signed(credential) {
             return self.check_signed(name, credential).await;
         }
-        let token = self.token(credential).await?;
-        let (Some(key), Some(own)) = (token.source, token.source_name.as_deref()) else {
+        let now = self.engine.now();
+        let token = self.token(credential, now).await?;
+        let Some(key) = token.row.source else {
             return Err(AccessError::NotForSources);
         };
-        let own: SourceName = own.parse().map_err(|_| AccessError::Unknown)?;
+        let own = token.source.as_ref().ok_or(AccessError::Unknown)?;
         if own.as_str() != name {
-            return Err(AccessError::Elsewhere(own));
+            return Err(AccessError::Elsewhere(own.clone()));
         }
-        listened_to(token.source_state)?;
-        self.note_use(&token);
-        Ok(SourceCaller { key, name: own })
-    }
-
-    async fn check_role(&self, headers: &HeaderMap) -> Result<RoleCaller, AccessError> {
-        let token = self.token(bearer::credential(headers)?).await?;
-        let role = token.role.ok_or(AccessError::NotForRoles)?;
-        self.note_use(&token);
-        Ok(RoleCaller {
-            token: token.id,
-            role,
-            label: token.label,
-            subject: token.subject,
+        listened_to(token.row.source_state)?;
+        token.uses.note(now);
+        Ok(SourceCaller {
+            key,
+            name: own.clone(),
         })
     }
 
-    async fn token(&self, secret: &str) -> Result<TokenRow, AccessError> {
+    async fn check_role(&self, headers: &HeaderMap) -> Result<RoleCaller, AccessError> {
+        let now = self.engine.now();
+        let token = self.token(bearer::credential(headers)?, now).await?;
+        let role = token.row.role.ok_or(AccessError::NotForRoles)?;
+        token.uses.note(now);
+        Ok(RoleCaller {
+            token: token.row.id,
+            role,
+            label: token.row.label.clone(),
+            subject: token.row.subject.clone(),
+        })
+    }
+
+    async fn token(&self, secret: &str, now: Timestamp) -> Result<Arc<Known>, AccessError> {
         let hash = hash(secret);
         let token = match self.tokens.get(&hash) {
             Some(token) => token,
@@ -198,20 +214,36 @@ impl Access {
                     .engine
                     .read(move |tx| Box::pin(query::token::by_hash(tx, hash)))
                     .await;
-                let token = row
+                let row = row
                     .map_err(AccessError::Unavailable)?
                     .ok_or(AccessError::Unknown)?;
-                self.tokens.put(hash, token.clone());
+                let token = Arc::new(self.known(row));
+                self.tokens.put(hash, Arc::clone(&token));
                 token
             }
         };
-        if token.revoked.is_some() {
+        if token.row.revoked.is_some() {
             return Err(AccessError::Revoked);
         }
-        if token.expires.is_some_and(|expires| expires <= self.engine.now()) {
+        if token.row.expires.is_some_and(|expires| expires <= now) {
             return Err(AccessError::Expired);
         }
         Ok(token)
+    }
+
+    fn known(&self, row: TokenRow) -> Known {
+        let mut uses = self.uses.lock().expect("no holder of this lock panics");
+        let uses = uses.entry(row.id).or_insert_with(|| {
+            Arc::new(Use {
+                at: AtomicI64::new(NEVER),
+                written: AtomicI64::new(row.last_used.map_or(NEVER, Timestamp::as_micros)),
+            })
+        });
+        Known {
+            source: row.source_name.as_deref().and_then(|name| name.parse().ok()),
+            uses: Arc::clone(uses),
+            row,
+        }
     }
 
     async fn check_signed(&self, name: &str, credential: &str) -> Result<SourceCaller, AccessError> {
@@ -274,16 +306,6 @@ impl Access {
         Err(error)
     }
 
-    fn note_use(&self, token: &TokenRow) {
-        let now = self.engine.now();
-        let mut uses = self.uses.lock().expect("no holder of this lock panics");
-        let entry = uses.entry(token.id).or_insert(Use {
-            at: now,
-            written: token.last_used,
-        });
-        entry.at = now;
-    }
-
     /// Writes down which tokens were used since the last time. Called now and then and before the end.
     ///
     /// # Errors
@@ -291,13 +313,8 @@ impl Access {
     pub async fn write_uses(&self) -> Result<(), StorageError> {
         let due: Vec<(TokenId, Timestamp)> = {
             let uses = self.uses.lock().expect("no holder of this lock panics");
-            let is_due = |one: &Use| {
-                one.written
-                    .is_none_or(|written| one.at.since(written) >= USE_GRAIN)
-            };
             uses.iter()
-                .filter(|(_, one)| is_due(one))
-                .map(|(id, one)| (*id, one.at))
+                .filter_map(|(id, one)| Some((*id, one.due()?)))
                 .collect()
         };
         if due.is_empty() {
@@ -311,13 +328,33 @@ impl Access {
                 Box::pin(async move { query::token::used(tx, &rows).await })
             })
             .await?;
-        let mut uses = self.uses.lock().expect("no holder of this lock panics");
+        let uses = self.uses.lock().expect("no holder of this lock panics");
         for (id, at) in due {
-            if let Some(one) = uses.get_mut(&id) {
-                one.written = Some(at);
+            if let Some(one) = uses.get(&id) {
+                one.written.store(at.as_micros(), Ordering::Relaxed);
             }
         }
         Ok(())
+    }
+}
+
+impl Use {
+    fn note(&self, now: Timestamp) {
+        self.at.store(now.as_micros(), Ordering::Relaxed);
+    }
+
+    /// The last use, if it is worth writing down.
+    fn due(&self) -> Option<Timestamp> {
+        let (at, written) = (
+            self.at.load(Ordering::Relaxed),
+            self.written.load(Ordering::Relaxed),
+        );
+        if at == NEVER {
+            return None;
+        }
+        let at = Timestamp::from_micros(at);
+        let is_due = written == NEVER || at.since(Timestamp::from_micros(written)) >= USE_GRAIN;
+        is_due.then_some(at)
     }
 }
 

@@ -15,7 +15,8 @@ use super::{CliError, Context};
 use crate::access::{Purpose, TokenRequest, issue_token};
 use crate::apply::Sources;
 use crate::config::{Config, Loaded, Rules};
-use crate::{jobs, lifecycle, logging, router, start};
+use crate::router::App;
+use crate::{jobs, lifecycle, logging, start};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {}
@@ -57,7 +58,7 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
 
     context.output.line(&format!("listening on http://{address}"))?;
     tracing::info!(server.address = %address, "ready");
-    lifecycle::serve(listener, router(state), limits, &stopping, &dropping).await;
+    lifecycle::serve(listener, App::new(state), limits, &stopping, &dropping).await;
     tracker.close();
     tokio::select! {
         () = tracker.wait() => {}

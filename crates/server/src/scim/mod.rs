@@ -18,10 +18,8 @@ mod scan;
 mod target;
 mod users;
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::any;
 use http::Method;
 use usher_core::{SourceName, SourceState};
 use usher_scim::ScimError;
@@ -41,28 +39,21 @@ const USERS: &[&ResourceType] = &[&USER_TYPE];
 const GROUPS: &[&ResourceType] = &[&GROUP_TYPE];
 const BOTH: &[&ResourceType] = &[&USER_TYPE, &GROUP_TYPE];
 
-/// The routes; every method and every path below `/scim`.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/scim", any(serve))
-        .route("/scim/", any(serve))
-        .route("/scim/{*path}", any(serve))
-}
-
 /// Whether errors on this path are SCIM errors.
 pub(crate) fn is_scim_path(path: &str) -> bool {
     path.strip_prefix("/scim")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-async fn serve(State(state): State<AppState>, request: Request) -> Response {
-    match handle(&state, request).await {
+/// Answers every method on every such path.
+pub(crate) async fn serve(state: &AppState, request: Request, id: RequestId) -> Response {
+    match handle(state, request, id).await {
         Ok(answer) => answer.into_response(),
         Err(failure) => failure.into_response(),
     }
 }
 
-async fn handle(state: &AppState, request: Request) -> Result<Answer, Failure> {
+async fn handle(state: &AppState, request: Request, id: RequestId) -> Result<Answer, Failure> {
     let (parts, body) = request.into_parts();
     let (source, target) = target::parse(parts.uri.path())?;
     if target.is_discovery() && !parts.headers.contains_key(http::header::AUTHORIZATION) {
@@ -77,12 +68,7 @@ async fn handle(state: &AppState, request: Request) -> Result<Answer, Failure> {
         return discovery::answer(state, &source, &target, parts.uri.query());
     }
     let source = configured(state, &caller.name)?;
-    let request_id = parts
-        .extensions
-        .get::<RequestId>()
-        .map(|id| id.0.clone())
-        .unwrap_or_default();
-    let call = Call::new(state, source, request_id);
+    let call = Call::new(state, source, id.0);
     let inputs = Inputs::read(&call, &parts, body).await?;
     dispatch(&call, &parts.method, target, inputs).await
 }
