@@ -62,6 +62,12 @@ impl Ask {
 
     /// How many items a page holds.
     pub(super) fn limit(&self, usual: usize, most: usize) -> Result<usize, Refusal> {
+        let limit = self.whole_limit(usual, most)?;
+        Ok(limit.min(self.org.behaviour().page_size))
+    }
+
+    /// How many items a list holds that is not cut into pages.
+    pub(super) fn whole_limit(&self, usual: usize, most: usize) -> Result<usize, Refusal> {
         let limit = match self.value("limit") {
             None => usual,
             Some(text) => match text.parse() {
@@ -73,6 +79,6 @@ impl Ask {
         if behaviour.slow_above.is_some_and(|slow| limit > slow) {
             return Err(access::timed_out());
         }
-        Ok(limit.min(most).min(behaviour.page_size))
+        Ok(limit.min(most))
     }
 }

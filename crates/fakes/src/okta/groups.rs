@@ -29,8 +29,11 @@ pub(super) async fn list(ask: Ask) -> Result<Response, Refusal> {
         (None, None) => (None, false),
         _ => return Err(bad_filter()),
     };
-    let most = if prefix.is_some() { 300 } else { 10_000 };
-    let limit = ask.limit(most, most)?;
+    // A list by `q` cannot be paged.
+    let limit = match prefix {
+        Some(_) => ask.whole_limit(300, 300)?,
+        None => ask.limit(10_000, 10_000)?,
+    };
     let (org, directory) = (&ask.org, ask.org.directory());
     let page = Page::collect(page::after(&ask)?, limit, |after| {
         let groups = directory.groups_after(after, STEP);
@@ -49,7 +52,6 @@ pub(super) async fn list(ask: Ask) -> Result<Response, Refusal> {
             .map(|group| (group.id.to_string(), shown(group)))
             .collect()
     });
-    // A list by `q` cannot be paged.
     let next = page.next.filter(|_| prefix.is_none());
     Ok(Page { next, ..page }.answer(&ask))
 }
@@ -152,12 +154,14 @@ fn attribute(org: &Org, group: &Group, name: &str, lags: bool) -> Vec<String> {
 }
 
 fn membership_updated(org: &Org, group: &Group) -> Timestamp {
-    let own = group.members_modified;
-    if !org.behaviour().members_touch_groups {
-        return own;
-    }
+    let touch = org.behaviour().members_touch_groups;
     let members = org.directory().members_after(&group.id, None, usize::MAX);
-    members.iter().map(|user| user.modified).fold(own, Timestamp::max)
+    let times = members.iter().filter_map(|user| {
+        // A user who is shown no longer, or again, has left or joined the group as far as Okta is concerned.
+        let shown = org.shown_since(user);
+        if touch { Some(user.modified) } else { shown }
+    });
+    times.fold(group.members_modified, Timestamp::max)
 }
 
 fn count(org: &Org, group: &str) -> usize {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::behaviour::{Behaviour, Busy};
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) jtis: BTreeSet<String>,
     pub(super) busy: VecDeque<Busy>,
     pub(super) labels: BTreeMap<u64, &'static str>,
+    /// Whether members were last found to be shown, and when that last became different.
+    pub(super) shown: BTreeMap<String, (bool, Option<Timestamp>)>,
     pub(super) remaining: u32,
     pub(super) issued: u64,
 }
@@ -190,6 +193,18 @@ impl Org {
     /// Whether a user who is a member by the directory is shown as one.
     pub(super) fn is_member(&self, user: &User) -> bool {
         self.behaviour().deprovisioned_stay_members || self.status(user) != "DEPROVISIONED"
+    }
+
+    /// When it last became different whether a member is shown; `None` when it never did while somebody looked.
+    pub(super) fn shown_since(&self, user: &User) -> Option<Timestamp> {
+        let shown = self.is_member(user);
+        self.with(|state| {
+            let found = state.shown.entry(user.id.to_string()).or_insert((shown, None));
+            if found.0 != shown {
+                *found = (shown, Some(user.modified));
+            }
+            found.1
+        })
     }
 
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {

@@ -1,0 +1,4 @@
+//! The adapter against a fake Okta org over HTTP.
+
+mod contract;
+mod world;
