@@ -168,7 +168,11 @@ mod tests {
                 only_guids,
                 ..SourcePolicy::from(&PushProfile::default())
             };
-            assert_eq!(rules.trusts(id), trusted, "{trusts_external_id} {only_guids} {id}");
+            assert_eq!(
+                rules.trusts(id),
+                trusted,
+                "{trusts_external_id} {only_guids} {id}"
+            );
         }
     }
 
