@@ -60,6 +60,8 @@ pub struct Ground {
     pub user_name: Option<String>,
     /// Whether it counts, and if not, why.
     pub standing: Standing,
+    /// Whether the last read of the source says the opposite. A second one decides.
+    pub doubted: bool,
 }
 
 /// How fresh the knowledge of a source is. A push source is only as fresh as its last word.
@@ -147,6 +149,7 @@ pub async fn grounds(tx: &mut Tx<'_>, room: RoomId, person: PersonId) -> Result<
         .into_iter()
         .map(|row| Ground {
             standing: standing(&row),
+            doubted: row.account.as_ref().is_some_and(|account| account.doubted),
             mapping: row.mapping,
             source: row.source,
             group: row.group_name,
@@ -204,6 +207,30 @@ impl Grounds {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()
+    }
+
+    /// Why the person is desired in the room only until a further read, and what to do about it; nothing when a ground
+    /// counts that no read contradicts.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Refusal> {
+        let mut counting = self
+            .grounds
+            .iter()
+            .filter(|ground| ground.standing == Standing::Counts);
+        let first = counting.clone().next()?;
+        if !counting.all(|ground| ground.doubted) {
+            return None;
+        }
+        let (group, source) = (&first.group, &first.source);
+        Some(Refusal {
+            code: "doubted",
+            message: format!(
+                "the last read of source '{source}' did not see the person in group '{group}', though nobody removed them"
+            ),
+            next: format!(
+                "look at group '{group}' in source '{source}'; if the person is in it, read the source again"
+            ),
+        })
     }
 
     /// Why the person is not desired in the room, and what to do about it; nothing when they are.

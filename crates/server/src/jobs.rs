@@ -20,10 +20,11 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const USES: Duration = Duration::from_secs(30);
 
 /// Starts the background work; it ends when `stopping` is cancelled.
-pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationToken) {
+pub fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationToken) {
     tracker.spawn(run_due(state.clone(), stopping.clone()));
     tracker.spawn(write_uses(state.clone(), stopping.clone()));
     tracker.spawn(gather_samples(state.clone(), stopping.clone()));
+    crate::pull::spawn(state, tracker, stopping);
 }
 
 async fn run_due(state: AppState, stopping: CancellationToken) {

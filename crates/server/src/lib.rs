@@ -12,6 +12,7 @@ mod lenient;
 mod lifecycle;
 mod logging;
 mod metrics;
+mod pull;
 mod router;
 mod scim;
 mod start;
@@ -20,6 +21,8 @@ mod usher;
 
 pub use apply::Sources;
 pub use edge::RequestId;
+pub use jobs::spawn as spawn_jobs;
+pub use pull::{Reader, Readers};
 pub use router::router;
 pub use start::{StartError, apply, open, state};
 pub use state::{AppState, PushSource};

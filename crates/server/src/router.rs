@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, Either};
 use http::StatusCode;
 use tower::{Service, ServiceExt, service_fn};
 
-use crate::{AppState, api, edge, health, metrics, scim};
+use crate::{AppState, api, edge, health, metrics, pull, scim};
 
 /// The whole application.
 ///
@@ -36,6 +36,7 @@ impl App {
         let others = Router::new()
             .merge(health::router())
             .merge(metrics::router())
+            .merge(pull::hooks::router())
             .fallback(unknown);
         let others = Router::new()
             .merge(api::router(&state))

@@ -13,6 +13,7 @@ use usher_storage::{Storage, StorageConfig, StorageError, query};
 use crate::access::Access;
 use crate::apply::Sources;
 use crate::config::{Config, ConfiguredSource, Rules};
+use crate::pull::Readers;
 use crate::state::Shared;
 use crate::{AppState, PushSource, metrics};
 
@@ -91,6 +92,8 @@ pub async fn state(
         engine,
         config,
         sources: Arc::new(sources),
+        readers: Readers::new(rules),
+        hooks: Arc::default(),
         public_url: public_url.into(),
         stopping: CancellationToken::new(),
         cursor_key: CursorKey::new(&secret),

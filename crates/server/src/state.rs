@@ -13,6 +13,8 @@ use usher_storage::SourceKey;
 
 use crate::access::Access;
 use crate::config::Config;
+use crate::pull::Readers;
+use crate::pull::hooks::Gate;
 
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -40,12 +42,15 @@ pub struct Shared {
     pub config: Arc<Config>,
     /// The configured sources, by name.
     pub sources: Arc<HashMap<SourceName, Arc<PushSource>>>,
+    /// The configured sources, to ask them.
+    pub readers: Readers,
     /// Who may come in.
     pub access: Arc<Access>,
     /// The URL that others reach this server by, without a slash at its end.
     pub public_url: Arc<str>,
     /// Cancelled when the server begins to stop: long work ends at its next step.
     pub stopping: CancellationToken,
+    pub(crate) hooks: Arc<Gate>,
     pub(crate) cursor_key: CursorKey,
     pub(crate) metrics: Option<Arc<PrometheusHandle>>,
 }

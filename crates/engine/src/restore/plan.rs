@@ -137,7 +137,7 @@ pub async fn plan(
         } else if desired.is_none() {
             grounds.refusal()
         } else {
-            grounds.stale(now)
+            grounds.stale(now).or_else(|| grounds.doubt())
         },
         present: suggestion.present,
         candidate,

@@ -133,19 +133,21 @@ pub async fn group(
     text: &str,
     named_by: Option<GroupNaming>,
 ) -> Result<GroupRef, EngineError> {
+    let source = source_or_only(tx, source).await?;
     Ok(GroupRef {
-        source: source_or_only(tx, source).await?.key,
+        source: source.key,
         group: text.to_owned(),
-        named_by: naming(text, named_by),
+        named_by: naming(&source, text, named_by),
     })
 }
 
-/// What a human names a group by: a UUID is an id, anything else a name, unless they say.
+/// What a human names a group by: a UUID is an id, anything else a name, unless they say. A source that is only read knows
+/// groups by their ids.
 #[must_use]
-pub fn naming(text: &str, named_by: Option<GroupNaming>) -> GroupNaming {
-    named_by.unwrap_or_else(|| match text.parse::<uuid::Uuid>() {
-        Ok(_) => GroupNaming::Id,
-        Err(_) => GroupNaming::Name,
+pub fn naming(source: &SourceRow, text: &str, named_by: Option<GroupNaming>) -> GroupNaming {
+    named_by.unwrap_or_else(|| match text.trim().parse::<uuid::Uuid>() {
+        Err(_) if source.mode != "pull" => GroupNaming::Name,
+        _ => GroupNaming::Id,
     })
 }
 

@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use usher_core::{IdError, Role};
+use usher_core::{AdapterError, ErrorKind, IdError, Role, SourceName};
 use usher_engine::EngineError;
 use usher_storage::StorageError;
 use utoipa::openapi::content::ContentBuilder;
@@ -81,6 +81,16 @@ pub enum ApiError {
         /// The present version.
         actual: i64,
     },
+    /// An identity provider, or the way to it, failed.
+    #[error("source '{source_name}': {message}")]
+    Source {
+        /// The source.
+        source_name: String,
+        /// What went wrong, as a word.
+        kind: ErrorKind,
+        /// What went wrong, for people.
+        message: String,
+    },
     /// The plan that was confirmed is not what would happen now.
     #[error("what would happen has changed since this plan was shown")]
     PlanChanged {
@@ -149,6 +159,16 @@ impl ApiError {
         }
     }
 
+    /// A source could not be asked.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed on")]
+    pub fn source(source: &SourceName, error: AdapterError) -> Self {
+        Self::Source {
+            source_name: source.to_string(),
+            kind: error.kind(),
+            message: error.to_string(),
+        }
+    }
+
     /// The one place that gives errors their status, code and title.
     fn sort(&self) -> (StatusCode, &str, &'static str) {
         match self {
@@ -192,6 +212,28 @@ impl ApiError {
                 "version_changed",
                 "It changed meanwhile",
             ),
+            Self::Source {
+                kind: ErrorKind::Unsupported,
+                ..
+            } => (
+                StatusCode::CONFLICT,
+                "unsupported",
+                "The source does not offer this",
+            ),
+            Self::Source { kind, .. } => (
+                StatusCode::BAD_GATEWAY,
+                match kind {
+                    ErrorKind::Unauthorised => "source_unauthorised",
+                    ErrorKind::Forbidden => "source_forbidden",
+                    ErrorKind::NotFound => "source_not_found",
+                    ErrorKind::RateLimited => "source_rate_limited",
+                    ErrorKind::Unavailable => "source_unavailable",
+                    ErrorKind::InvalidConfig => "source_invalid_config",
+                    ErrorKind::Protocol => "source_protocol",
+                    _ => "source_failed",
+                },
+                "The identity provider did not answer as needed",
+            ),
             Self::PlanChanged { .. } => (StatusCode::CONFLICT, "plan_changed", "The plan changed"),
         }
     }
@@ -209,6 +251,18 @@ impl ApiError {
                 let roles: Vec<_> = allowed.iter().map(|role| role.as_str()).collect();
                 Some(format!("use a token with one of the roles {}", roles.join(", ")))
             }
+            Self::Source {
+                kind: ErrorKind::Unsupported,
+                ..
+            } => None,
+            Self::Source {
+                kind, source_name, ..
+            } => Some(match kind {
+                ErrorKind::RateLimited | ErrorKind::Unavailable => "try again later".into(),
+                _ => format!(
+                    "correct the settings of the source, or its rights: `usher source check {source_name}`"
+                ),
+            }),
             Self::KeyReused => Some("take a new key for each request".into()),
             Self::VersionChanged { .. } => Some("read it again, and repeat the change on that".into()),
             _ => None,

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use usher_core::{GrantId, MembershipId, RestoreId, Timestamp};
 use usher_engine::restore::{self, Choices, SuggestRestore};
+use usher_engine::{Cause, Engine, EngineError};
 use usher_storage::query;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -22,6 +23,7 @@ use super::view::{
 use super::write::{Because, Write, inputs, or_new_plan};
 use super::{ApiError, name, words};
 use crate::AppState;
+use crate::pull::{Readers, about_person};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -149,6 +151,7 @@ async fn plan(
     write: Write<CandidateChoice>,
 ) -> Result<Json<RestorePlanView>, ApiError> {
     let id = name::id("restore", &id)?;
+    ask_sources(&state.engine, &state.readers, write.cause(), id).await?;
     Ok(Json(planned(&state, id, write.body.candidate).await?))
 }
 
@@ -188,6 +191,7 @@ async fn apply(
 ) -> Result<Response, ApiError> {
     let id = name::id("restore", &id)?;
     let candidate = write.body.candidate;
+    ask_sources(&state.engine, &state.readers, write.cause(), id).await?;
     let result = write
         .run(StatusCode::OK, move |unit, body| {
             Box::pin(async move {
@@ -218,8 +222,13 @@ pub(crate) struct UndoneView {
 /// Undoes a restore.
 #[utoipa::path(post, path = "/restores/{restore}/undo", tag = "restores", request_body = Because,
     responses((status = 200, body = UndoneView), Problems))]
-async fn undo(Path(id): Path<String>, write: Write<Because>) -> Result<Response, ApiError> {
+async fn undo(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    write: Write<Because>,
+) -> Result<Response, ApiError> {
     let id = name::id("restore", &id)?;
+    ask_sources(&state.engine, &state.readers, write.cause(), id).await?;
     write
         .run(StatusCode::OK, move |unit, _body| {
             Box::pin(async move {
@@ -249,6 +258,25 @@ async fn close(Path(id): Path<String>, write: Write<Because>) -> Result<Response
         .await
 }
 
+/// Asks the sources that are read whether the person of a restore still belongs into the room, so that the engine decides
+/// by what they say now.
+///
+/// # Errors
+/// [`EngineError::NotFound`], and what the database says. A source that cannot be asked is none: the engine refuses what
+/// rests on it, with the reason.
+pub(crate) async fn ask_sources(
+    engine: &Engine,
+    readers: &Readers,
+    cause: &Cause,
+    id: RestoreId,
+) -> Result<(), EngineError> {
+    let row = engine
+        .read(move |tx| Box::pin(async move { Ok::<_, EngineError>(query::restore::by_id(tx, id).await?) }))
+        .await?
+        .ok_or_else(|| EngineError::not_found("restore", id))?;
+    about_person(engine, readers, cause, row.room, row.person).await
+}
+
 async fn planned(
     state: &AppState,
     id: RestoreId,
@@ -261,7 +289,7 @@ async fn planned(
             let engine = engine.clone();
             Box::pin(async move {
                 let policy = engine.policy(tx).await?;
-                let plan = restore::plan(tx, &policy, id, candidate).await?;
+                let plan = restore::plan(tx, &policy, engine.now(), id, candidate).await?;
                 Ok(restore_plan(tx, plan).await?)
             })
         })

@@ -138,6 +138,11 @@ impl<B: Input> Write<B> {
         (self.body, self.cause)
     }
 
+    /// Who asks and why, for what is found out before the unit.
+    pub(super) const fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
     /// Whether the client sent an idempotency key.
     pub(super) const fn has_key(&self) -> bool {
         self.key.is_some()

@@ -10,6 +10,7 @@ use super::{CliError, Output};
 use crate::Usher;
 use crate::apply::Sources;
 use crate::config::{self, Loaded, Rules};
+use crate::pull::Readers;
 use crate::start;
 
 /// What every command has.
@@ -33,6 +34,14 @@ impl<'a> Context<'a> {
         let loaded = config::load(self.file.as_deref(), utf8_environment())?;
         let rules = loaded.config.check(self.usher.registry())?;
         Ok((loaded, rules))
+    }
+
+    /// The configured sources, to ask them from this process.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn readers(&self) -> Result<Readers, CliError> {
+        Ok(Readers::new(&self.load()?.1))
     }
 
     /// Does `work` on the configured database, beside a server that may be running on it.

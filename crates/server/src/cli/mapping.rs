@@ -10,6 +10,7 @@ use super::room::ALL;
 use super::{CliError, Context, show};
 use crate::api::name;
 use crate::api::view::{MappingView, PlanView, SettledView, mapping, mappings, settled};
+use crate::pull::Readers;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -125,6 +126,9 @@ pub(super) struct TermsArguments {
     /// For --rejoin auto: within how many days.
     #[arg(long, value_name = "DAYS", requires = "rejoin")]
     rejoin_days: Option<u32>,
+    /// Members of groups inside the group come in too; only for a source that is read.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(super) nested: Option<bool>,
 }
 
 impl From<TermsArguments> for Terms {
@@ -133,6 +137,7 @@ impl From<TermsArguments> for Terms {
             level: arguments.level,
             rejoin: arguments.rejoin,
             rejoin_days: arguments.rejoin_days,
+            nested: arguments.nested,
         }
     }
 }
@@ -145,19 +150,7 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             terms,
             additional,
             why,
-        } => context.do_and_show(&why, one, move |unit| {
-            let (room, group, terms) = (room.clone(), group.clone(), terms.clone());
-            Box::pin(async move {
-                let new = NewMapping {
-                    room: name::room(unit.tx(), &room).await?.id,
-                    group: name::group(unit.tx(), group.source.as_deref(), &group.group, None).await?,
-                    terms: terms.into(),
-                    additional,
-                };
-                let row = unit.create_mapping(new).await?;
-                Ok(mapping(unit.tx(), row).await?)
-            })
-        }),
+        } => create(context, room, group, terms, additional, &why),
         Verb::List { room } => list(context, room),
         Verb::Plan { mapping } => {
             let plan = context.with_engine(|engine| async move {
@@ -175,19 +168,26 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             mapping: text,
             terms,
             why,
-        } => context.do_and_show(&why, one, move |unit| {
-            let (text, terms) = (text.clone(), terms.clone());
-            Box::pin(async move {
-                let id = name::mapping(unit.tx(), &text).await?.id;
-                let change = MappingChange {
-                    level: terms.level,
-                    rejoin: terms.rejoin,
-                    rejoin_days: terms.rejoin_days,
-                };
-                let row = unit.change_mapping(id, change).await?;
-                Ok(mapping(unit.tx(), row).await?)
+        } => {
+            let readers = context.readers()?;
+            context.do_and_show(&why, one, move |unit| {
+                let (text, terms, readers) = (text.clone(), terms.clone(), readers.clone());
+                Box::pin(async move {
+                    let before = name::mapping(unit.tx(), &text).await?;
+                    readers
+                        .refuse_nested(unit.tx(), before.source, terms.nested)
+                        .await?;
+                    let change = MappingChange {
+                        level: terms.level,
+                        rejoin: terms.rejoin,
+                        rejoin_days: terms.rejoin_days,
+                        nested: terms.nested,
+                    };
+                    let row = unit.change_mapping(before.id, change).await?;
+                    Ok(mapping(unit.tx(), row).await?)
+                })
             })
-        }),
+        }
         Verb::Unbind { mapping: text, why } => context.do_and_show(&why, one, move |unit| {
             let text = text.clone();
             Box::pin(async move {
@@ -221,6 +221,36 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             })
         }),
     }
+}
+
+fn create(
+    context: &Context<'_>,
+    room: String,
+    group: Group,
+    terms: TermsArguments,
+    additional: bool,
+    why: &Why,
+) -> Result<(), CliError> {
+    let readers = context.readers()?;
+    context.do_and_show(why, one, move |unit| {
+        let (room, group, terms) = (room.clone(), group.clone(), terms.clone());
+        let readers = readers.clone();
+        Box::pin(async move {
+            let room = name::room(unit.tx(), &room).await?.id;
+            let group = name::group(unit.tx(), group.source.as_deref(), &group.group, None).await?;
+            readers
+                .refuse_nested(unit.tx(), group.source, terms.nested)
+                .await?;
+            let new = NewMapping {
+                room,
+                group,
+                terms: terms.into(),
+                additional,
+            };
+            let row = unit.create_mapping(new).await?;
+            Ok(mapping(unit.tx(), row).await?)
+        })
+    })
 }
 
 fn list(context: &Context<'_>, room: Option<String>) -> Result<(), CliError> {
@@ -279,8 +309,9 @@ fn replace(
     why: &Why,
 ) -> Result<(), CliError> {
     let planned = terms.clone();
+    let readers = context.readers()?;
     let (id, group, plan) = context.with_engine(|engine| async move {
-        let (id, group) = meant(&engine, text, group).await?;
+        let (id, group) = meant(&engine, &readers, text, group, planned.nested).await?;
         let plan = engine.plan_replace_mapping(id, group.clone(), planned).await?;
         Ok((id, group, PlanView::from(plan)))
     })?;
@@ -296,16 +327,20 @@ fn replace(
 
 async fn meant(
     engine: &usher_engine::Engine,
+    readers: &Readers,
     text: String,
     group: Group,
+    nested: Option<bool>,
 ) -> Result<(MappingId, GroupRef), CliError> {
+    let readers = readers.clone();
     let found = engine
         .read(move |tx| {
-            let (text, group) = (text.clone(), group.clone());
+            let (text, group, readers) = (text.clone(), group.clone(), readers.clone());
             Box::pin(async move {
                 let row = name::mapping(tx, &text).await?;
                 let source = name::source_or(tx, group.source.as_deref(), row.source).await?;
                 let group = name::group(tx, Some(&source), &group.group, None).await?;
+                readers.refuse_nested(tx, group.source, nested).await?;
                 Ok::<_, CliError>((row.id, group))
             })
         })

@@ -76,7 +76,7 @@ enum Command {
     Restore(restore::Arguments),
     /// Find people, and link two who are one.
     Person(person::Arguments),
-    /// List sources, and retire one.
+    /// List sources; check, read and retire one.
     Source(source::Arguments),
     /// The rules that decisions follow, and changed ones that wait.
     Policy(policy::Arguments),

@@ -149,9 +149,10 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
         Verb::Create(create) => self::create(context, *create),
         Verb::List { requester } => list(context, requester),
         Verb::Show(which) => {
+            let readers = context.readers()?;
             let shown = context.with_engine(|engine| async move {
                 let id = find(&engine, which.order).await?;
-                Ok(details(&engine, id).await?)
+                Ok(details(&engine, &readers, id).await?)
             })?;
             context.output.show(&shown, show::order_details)
         }
@@ -291,10 +292,15 @@ fn list(context: &Context<'_>, requester: Option<String>) -> Result<(), CliError
 
 fn accept(context: &Context<'_>, accept: Accept) -> Result<(), CliError> {
     let why = accept.step.why.clone();
+    let readers = context.readers()?;
     context.do_and_show(&why, show::order, move |unit| {
-        let accept = accept.clone();
+        let (accept, readers) = (accept.clone(), readers.clone());
         Box::pin(async move {
-            let id = name::order(unit.tx(), &accept.step.order).await?.id;
+            let named = name::order(unit.tx(), &accept.step.order).await?;
+            readers
+                .refuse_nested(unit.tx(), named.source, accept.terms.nested)
+                .await?;
+            let id = named.id;
             let acceptance = Acceptance {
                 bootstrap: BootstrapUser {
                     name: accept.bootstrap_name,

@@ -8,7 +8,7 @@ use usher_storage::{Tx, query};
 use super::act::{Consent, Why};
 use super::room::ALL;
 use super::{CliError, Context, show};
-use crate::api::restores::UndoneView;
+use crate::api::restores::{UndoneView, ask_sources};
 use crate::api::view::{
     RestoreDetails, RestorePlanView, RestoreView, memberships, restore_plan, restores, suggestion,
 };
@@ -139,16 +139,19 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             context.output.show(&plan, show::restore_plan)
         }
         Verb::Apply(apply) => self::apply(context, *apply),
-        Verb::Undo(one) => context.do_and_show(&one.why, undone_text, move |unit| {
-            Box::pin(async move {
-                let undone = unit.undo_restore(one.restore).await?;
-                let present: Vec<_> = undone.present.into_iter().collect();
-                Ok(UndoneView {
-                    present: memberships(unit.tx(), present).await?.pop(),
-                    former: memberships(unit.tx(), vec![undone.former]).await?.pop(),
+        Verb::Undo(one) => {
+            ask(context, one.restore)?;
+            context.do_and_show(&one.why, undone_text, move |unit| {
+                Box::pin(async move {
+                    let undone = unit.undo_restore(one.restore).await?;
+                    let present: Vec<_> = undone.present.into_iter().collect();
+                    Ok(UndoneView {
+                        present: memberships(unit.tx(), present).await?.pop(),
+                        former: memberships(unit.tx(), vec![undone.former]).await?.pop(),
+                    })
                 })
             })
-        }),
+        }
         Verb::Close(one) => context.do_and_show(&one.why, one_text, move |unit| {
             Box::pin(async move {
                 let row = unit.close_restore(one.restore).await?;
@@ -164,6 +167,8 @@ fn apply(context: &Context<'_>, apply: Apply) -> Result<(), CliError> {
     let plan = planned(context, id, apply.candidate)?;
     let digest = apply.consent.given(&plan.digest, &show::restore_plan(&plan))?;
     let candidate = plan.candidate.membership.id.to_string();
+    // Somebody may have thought about the plan for a while.
+    ask(context, id)?;
     let choices = Choices {
         level: apply.level,
         confirm_level: apply.confirm_level,
@@ -185,7 +190,9 @@ fn planned(
     id: RestoreId,
     candidate: Option<MembershipId>,
 ) -> Result<RestorePlanView, CliError> {
+    let (readers, cause) = (context.readers()?, context.cause(None));
     context.with_engine(|engine| async move {
+        ask_sources(&engine, &readers, &cause, id).await?;
         let policy_of = engine.clone();
         let plan = engine
             .read(move |tx| {
@@ -197,6 +204,12 @@ fn planned(
     })
 }
 
+/// Asks the sources that are read about the person of a restore, in this process.
+fn ask(context: &Context<'_>, id: RestoreId) -> Result<(), CliError> {
+    let (readers, cause) = (context.readers()?, context.cause(None));
+    context.with_engine(|engine| async move { Ok(ask_sources(&engine, &readers, &cause, id).await?) })
+}
+
 async fn plan_in(
     engine: &usher_engine::Engine,
     tx: &mut Tx<'_>,
@@ -204,7 +217,7 @@ async fn plan_in(
     candidate: Option<MembershipId>,
 ) -> Result<RestorePlanView, ApiError> {
     let policy = engine.policy(tx).await?;
-    let plan = restore::plan(tx, &policy, id, candidate).await?;
+    let plan = restore::plan(tx, &policy, engine.now(), id, candidate).await?;
     Ok(restore_plan(tx, plan).await?)
 }
 

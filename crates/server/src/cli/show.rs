@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::output::table;
 use crate::api::view::{
-    HoldDetails, HoldView, MappingView, MembershipView, OrderDetails, OrderView, PlanView, RestoreDetails,
-    RestorePlanView, RestoreView, RetirePlanView, RoomView, StayView, TallyView,
+    FreshnessView, HoldDetails, HoldView, MappingView, MembershipView, OrderDetails, OrderView, PlanView,
+    RestoreDetails, RestorePlanView, RestoreView, RetirePlanView, RoomView, StayView, TallyView,
 };
 
 /// Names and values, a line each; what is empty is left out.
@@ -418,6 +418,16 @@ pub(super) fn restore_details(details: &RestoreDetails) -> String {
     )
 }
 
+/// How fresh the knowledge of a source is.
+fn freshness(known: &FreshnessView) -> String {
+    match (&known.asked, &known.unreachable, &known.last_write) {
+        (Some(at), Some(reason), _) => format!("{} could not be asked at {at} ({reason})", known.source),
+        (Some(at), None, _) => format!("{}, asked at {at}", known.source),
+        (None, _, Some(at)) => format!("{}, last written at {at}", known.source),
+        (None, _, None) => known.source.clone(),
+    }
+}
+
 pub(super) fn restore_plan(plan: &RestorePlanView) -> String {
     let grants: Vec<_> = plan
         .candidate
@@ -459,6 +469,14 @@ pub(super) fn restore_plan(plan: &RestorePlanView) -> String {
             ("Ends", plan.present.id.to_string()),
             ("Comes back", plan.candidate.membership.id.to_string()),
             ("Level", level),
+            (
+                "Known from",
+                plan.freshness
+                    .iter()
+                    .map(freshness)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            ),
             ("Refused now", refusal),
         ]),
         table(

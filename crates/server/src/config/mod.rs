@@ -132,10 +132,31 @@ pub struct Source {
     /// Who starts: `push`, `pull` or `both`.
     #[schemars(with = "schema::ModeWord")]
     pub mode: Mode,
+    /// How it is read; only for `pull` and `both`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<Pull>,
     /// What the adapter of this kind reads.
     #[serde(default)]
     #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
     pub settings: Settings,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pull {
+    /// How often what changed is read.
+    pub every: Period,
+    /// How often everything is read, so that what a change report left out is found.
+    pub full_every: Period,
+    /// Reads are spread by up to this share of `every`, so that many deployments do not call at one moment.
+    pub jitter_percent: u32,
+    /// For `both`: how far apart two complete reads have to begin that together bring somebody back whom a push removed.
+    pub settle: Period,
+    /// Whether people count only once their group is assigned to the application, where the provider tells.
+    pub require_assignment: bool,
+    /// How long one read may take as a whole.
+    pub timeout: Period,
 }
 
 /// The brake on endings: beyond `endings` and beyond `percent` of a room's managed members within `window`, further
@@ -200,6 +221,7 @@ impl Config {
             name,
             kind: usher_adapter_scim::KIND.into(),
             mode: Mode::Push,
+            pull: None,
             settings: Settings::default(),
         };
         Self {
@@ -281,6 +303,19 @@ impl fmt::Debug for Storage {
     }
 }
 
+impl Default for Pull {
+    fn default() -> Self {
+        Self {
+            every: Period::seconds(5 * 60),
+            full_every: Period::seconds(24 * 3600),
+            jitter_percent: 10,
+            settle: Period::seconds(10 * 60),
+            require_assignment: true,
+            timeout: Period::seconds(2 * 3600),
+        }
+    }
+}
+
 impl Default for Brake {
     fn default() -> Self {
         Self {
@@ -332,6 +367,25 @@ mod tests {
                 });
                 assert!(shown, "config/usher.toml does not show {section}.{key}");
             }
+        }
+    }
+
+    #[test]
+    fn the_documented_file_shows_how_a_source_is_read_with_its_defaults() {
+        let (_, shown) = DOCUMENTED.split_once("# [source.pull]").unwrap();
+        let table = shown
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with("# ") && !line.starts_with("# ["))
+            .map(|line| line.trim_start_matches("# "));
+        let table: String = table.flat_map(|line| [line, "\n"]).collect();
+        assert_eq!(toml::from_str::<Pull>(&table).unwrap(), Pull::default());
+        let defaults = serde_json::to_value(Pull::default()).unwrap();
+        for key in defaults.as_object().unwrap().keys() {
+            assert!(
+                table.contains(&format!("{key} = ")),
+                "config/usher.toml does not show source.pull.{key}"
+            );
         }
     }
 

@@ -1,11 +1,12 @@
 //! From the configuration to what the program works with: adapters, levels and the engine's rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use usher_core::{Levels, Mode, ProvisioningAdapter, PushProfile, Registry, SourceName};
 use usher_engine::{BrakePolicy, Policy, SourcePolicy};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Period, Pull};
 
 /// A checked configuration, ready to be used. Making it opens and calls nothing.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct ConfiguredSource {
     pub adapter: Arc<dyn ProvisioningAdapter>,
     /// How its SCIM client behaves.
     pub profile: PushProfile,
+    /// How it is read, if it is.
+    pub pull: Option<Pull>,
 }
 
 impl Config {
@@ -110,6 +113,15 @@ impl Config {
                 let problem = format!("an adapter of kind '{}' does not offer this mode", source.kind);
                 return Err(ConfigError::invalid(format!("{key}, mode"), problem));
             }
+            if source.pull.is_some() && !source.mode.pulls() {
+                let problem = "says how a source is read, and this one is only pushed to: set mode to pull or both, or \
+                               leave the table out";
+                return Err(ConfigError::invalid(format!("{key}, pull"), problem));
+            }
+            let pull = source.mode.pulls().then(|| source.pull.unwrap_or_default());
+            if let Some(pull) = &pull {
+                check_pull(&key, pull)?;
+            }
             let profile = adapter.push_profile();
             sources.push(ConfiguredSource {
                 name: source.name.clone(),
@@ -117,6 +129,7 @@ impl Config {
                 mode: source.mode,
                 adapter,
                 profile,
+                pull,
             });
         }
         Ok(sources)
@@ -165,6 +178,31 @@ impl Config {
     }
 }
 
+/// Reads too often help nobody and are throttled by the provider.
+const SHORTEST: Duration = Duration::from_secs(30);
+
+fn check_pull(key: &str, pull: &Pull) -> Result<(), ConfigError> {
+    for (name, period, least) in [
+        ("every", pull.every, SHORTEST),
+        ("full_every", pull.full_every, pull.every.duration()),
+        ("timeout", pull.timeout, SHORTEST),
+    ] {
+        if period.duration() < least {
+            let least = Period::seconds(least.as_secs());
+            let problem = format!("{period} is too short; at least {least} is needed");
+            return Err(ConfigError::invalid(format!("{key}, pull.{name}"), problem));
+        }
+    }
+    if pull.jitter_percent > 100 {
+        let problem = format!("{} is no share; write 0 to 100", pull.jitter_percent);
+        return Err(ConfigError::invalid(
+            format!("{key}, pull.jitter_percent"),
+            problem,
+        ));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +247,10 @@ mod tests {
             (
                 format!("{domains}{source}[source.settings]\nreactivation = \"maybe\"\n"),
                 "source 'idp'",
+            ),
+            (
+                format!("{domains}{source}[source.pull]\nevery = \"1h\"\n"),
+                "source 'idp', pull",
             ),
             (
                 format!("{domains}[server]\npublic_url = \"usher.contoso.com\"\n"),

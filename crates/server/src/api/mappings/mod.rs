@@ -117,6 +117,10 @@ struct NewMappingInput {
     /// For `auto`: within how many days.
     #[serde(default)]
     rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too: one choice for all mappings of a group, and only for a
+    /// source that is read.
+    #[serde(default)]
+    nested: Option<bool>,
     /// That the room or the group has another mapping, and this is wanted.
     #[serde(default)]
     additional: bool,
@@ -128,13 +132,17 @@ struct NewMappingInput {
 /// Makes a mapping, pending and without effect.
 #[utoipa::path(post, path = "/mappings", tag = "mappings", request_body = NewMappingInput,
     responses((status = 201, body = MappingView), Problems))]
-async fn create(write: Write<NewMappingInput>) -> Result<Response, ApiError> {
+async fn create(State(state): State<AppState>, write: Write<NewMappingInput>) -> Result<Response, ApiError> {
     write
-        .run(StatusCode::CREATED, |unit, body| {
+        .run(StatusCode::CREATED, move |unit, body| {
+            let readers = state.readers.clone();
             Box::pin(async move {
                 let room = name::room(unit.tx(), &body.room).await?.id;
                 let source = body.source.as_deref();
                 let group = name::group(unit.tx(), source, &body.group, body.named_by).await?;
+                readers
+                    .refuse_nested(unit.tx(), group.source, body.nested)
+                    .await?;
                 let new = NewMapping {
                     room,
                     group,
@@ -142,6 +150,7 @@ async fn create(write: Write<NewMappingInput>) -> Result<Response, ApiError> {
                         level: body.level.clone(),
                         rejoin: body.rejoin,
                         rejoin_days: body.rejoin_days,
+                        nested: body.nested,
                     },
                     additional: body.additional,
                 };
@@ -166,6 +175,9 @@ struct MappingChangeInput {
     /// For `auto`: within how many days.
     #[serde(default)]
     rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too: changed for all mappings of the group.
+    #[serde(default)]
+    nested: Option<bool>,
     /// Why, for the history.
     #[serde(default)]
     reason: Option<String>,
@@ -174,18 +186,26 @@ struct MappingChangeInput {
 /// Changes how people start by a mapping from now on. `If-Match` with the version is honoured.
 #[utoipa::path(patch, path = "/mappings/{mapping}", tag = "mappings", request_body = MappingChangeInput,
     responses((status = 200, body = MappingView), Problems))]
-async fn change(Path(id): Path<String>, write: Write<MappingChangeInput>) -> Result<Response, ApiError> {
+async fn change(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    write: Write<MappingChangeInput>,
+) -> Result<Response, ApiError> {
     let seen = write.seen;
     write
         .run(StatusCode::OK, move |unit, body| {
-            let id = id.clone();
+            let (id, readers) = (id.clone(), state.readers.clone());
             Box::pin(async move {
                 let before = name::mapping(unit.tx(), &id).await?;
                 still(seen, before.version)?;
+                readers
+                    .refuse_nested(unit.tx(), before.source, body.nested)
+                    .await?;
                 let change = MappingChange {
                     level: body.level.clone(),
                     rejoin: body.rejoin,
                     rejoin_days: body.rejoin_days,
+                    nested: body.nested,
                 };
                 let row = unit.change_mapping(before.id, change).await?;
                 Ok(mapping(unit.tx(), row).await?)

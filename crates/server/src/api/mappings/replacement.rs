@@ -47,6 +47,9 @@ struct Replacement {
     /// For `auto`: within how many days.
     #[serde(default)]
     rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too; as before when left out.
+    #[serde(default)]
+    nested: Option<bool>,
     /// To confirm: the digest of the plan.
     #[serde(default)]
     digest: Option<String>,
@@ -61,6 +64,7 @@ impl Replacement {
             level: self.level.clone(),
             rejoin: self.rejoin,
             rejoin_days: self.rejoin_days,
+            nested: self.nested,
         }
     }
 }
@@ -88,9 +92,10 @@ async fn confirm(
 ) -> Result<Response, ApiError> {
     let asked = std::sync::Arc::clone(&write.body);
     let name = id.clone();
+    let readers = state.readers.clone();
     let result = write
         .run(StatusCode::OK, move |unit, body| {
-            let id = id.clone();
+            let (id, readers) = (id.clone(), readers.clone());
             Box::pin(async move {
                 let digest = body.digest.as_deref().ok_or_else(|| {
                     ApiError::malformed("digest", "name the digest of the plan that is confirmed")
@@ -98,6 +103,9 @@ async fn confirm(
                 let row = name::mapping(unit.tx(), &id).await?;
                 let source = name::source_or(unit.tx(), body.source.as_deref(), row.source).await?;
                 let group = name::group(unit.tx(), Some(&source), &body.group, body.named_by).await?;
+                readers
+                    .refuse_nested(unit.tx(), group.source, body.nested)
+                    .await?;
                 let done = unit.replace_mapping(row.id, group, body.terms(), digest).await?;
                 Ok(settled(unit.tx(), done).await?)
             })
@@ -108,15 +116,18 @@ async fn confirm(
 
 async fn planned(state: &AppState, id: &str, asked: &Replacement) -> Result<PlanView, ApiError> {
     let (id, source) = (id.to_owned(), asked.source.clone());
-    let (group, named_by) = (asked.group.clone(), asked.named_by);
+    let (group, named_by, nested) = (asked.group.clone(), asked.named_by, asked.nested);
+    let readers = state.readers.clone();
     let (id, group) = state
         .engine
         .read(move |tx| {
             let (id, source, group) = (id.clone(), source.clone(), group.clone());
+            let readers = readers.clone();
             Box::pin(async move {
                 let row = name::mapping(tx, &id).await?;
                 let source = name::source_or(tx, source.as_deref(), row.source).await?;
                 let group = name::group(tx, Some(&source), &group, named_by).await?;
+                readers.refuse_nested(tx, group.source, nested).await?;
                 Ok::<_, ApiError>((row.id, group))
             })
         })

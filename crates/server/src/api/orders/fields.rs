@@ -62,9 +62,9 @@ impl OrderInput {
             all_content: self.all_content.unwrap_or(false),
             model: self.model.unwrap_or(RoomModel::Closed),
             features: self.features.clone().unwrap_or_default(),
-            source: source_name(&source.name)?,
-            named_by: name::naming(&group, self.named_by),
+            named_by: name::naming(&source, &group, self.named_by),
             group,
+            source: source_name(&source.name)?,
             expected: required("expected", self.expected.as_ref())?,
         })
     }
@@ -79,10 +79,11 @@ impl OrderInput {
         before: &OrderRow,
     ) -> Result<OrderFields, EngineError> {
         let source = name::source_or(tx, self.source.as_deref(), before.source).await?;
+        let source = name::source(tx, &source).await?;
         let group = self.group.clone().unwrap_or_else(|| before.group_ref.clone());
         let named_by = match (&self.group, self.named_by) {
             (None, None) => before.named_by,
-            (_, said) => name::naming(&group, said),
+            (_, said) => name::naming(&source, &group, said),
         };
         let features = serde_json::from_str(&before.features).unwrap_or_default();
         let or = |new: &Option<String>, old: &String| new.clone().unwrap_or_else(|| old.clone());
@@ -93,7 +94,7 @@ impl OrderInput {
             all_content: self.all_content.unwrap_or(before.all_content),
             model: self.model.unwrap_or(before.model),
             features: self.features.clone().unwrap_or(features),
-            source: source_name(&source)?,
+            source: source_name(&source.name)?,
             group,
             named_by,
             expected: self.expected.unwrap_or(before.expected),

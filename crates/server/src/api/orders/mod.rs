@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use http::StatusCode;
 use serde::Deserialize;
-use usher_core::{OrderId, Role};
+use usher_core::{OrderId, OrderState, Role};
 use usher_engine::{Engine, EngineError};
 use usher_storage::query::order::OrderRow;
 use usher_storage::{Tx, query};
@@ -20,10 +20,11 @@ use utoipa_axum::routes;
 use super::extract::{Path, Query};
 use super::page::{Page, Paging};
 use super::problem::Problems;
-use super::view::{OrderDetails, OrderMailView, OrderView, PlanView, order};
+use super::view::{OrderDetails, OrderMailView, OrderView, PlanView, SourceSaysView, order};
 use super::write::{Write, still};
 use super::{ApiError, Caller, name};
 use crate::AppState;
+use crate::pull::{Readers, about_group};
 
 pub(crate) use fields::OrderInput;
 
@@ -84,9 +85,14 @@ async fn list(
 async fn create(State(state): State<AppState>, write: Write<OrderInput>) -> Result<Response, ApiError> {
     let customer = state.config.organisation.name.clone();
     let caller = write.caller.clone();
+    let says = if write.body.submit == Some(true) {
+        of_input(&state.engine, &state.readers, &write.body).await
+    } else {
+        None
+    };
     write
         .run(StatusCode::CREATED, move |unit, body| {
-            let (customer, caller) = (customer.clone(), caller.clone());
+            let (customer, caller, says) = (customer.clone(), caller.clone(), says.clone());
             Box::pin(async move {
                 let requester = requester(&caller, body.requester.as_deref())?;
                 let fields = body.fields(unit.tx(), &customer).await?;
@@ -95,7 +101,10 @@ async fn create(State(state): State<AppState>, write: Write<OrderInput>) -> Resu
                     Some(true) => unit.submit_order(row.id).await?.0,
                     _ => row,
                 };
-                Ok(order(unit.tx(), row).await?)
+                Ok(OrderView {
+                    source_says: says,
+                    ..order(unit.tx(), row).await?
+                })
             })
         })
         .await
@@ -122,12 +131,16 @@ async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<OrderDetails>, ApiError> {
     let id = visible(&state.engine, &caller, &id).await?;
-    Ok(Json(details(&state.engine, id).await?))
+    Ok(Json(details(&state.engine, &state.readers, id).await?))
 }
 
 /// An order with where it stands.
-pub(crate) async fn details(engine: &Engine, id: OrderId) -> Result<OrderDetails, ApiError> {
-    let shown = engine
+pub(crate) async fn details(
+    engine: &Engine,
+    readers: &Readers,
+    id: OrderId,
+) -> Result<OrderDetails, ApiError> {
+    let mut shown = engine
         .read(move |tx| {
             Box::pin(async move {
                 let row = query::order::by_id(tx, id)
@@ -137,11 +150,53 @@ pub(crate) async fn details(engine: &Engine, id: OrderId) -> Result<OrderDetails
             })
         })
         .await?;
+    if matters(shown.state) {
+        shown.source_says = of_order(engine, readers, &shown).await;
+    }
     Ok(OrderDetails {
         order: shown,
         status: engine.order_status(id).await?.into(),
         group_news: engine.order_group(id).await?.into(),
     })
+}
+
+/// Whether it still matters what a source says of an order's group: later its people show it.
+const fn matters(state: OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::Draft | OrderState::Submitted | OrderState::Accepted | OrderState::RoomReady
+    )
+}
+
+/// What the source of an order's group says of it, where it is read.
+pub(crate) async fn of_order(
+    engine: &Engine,
+    readers: &Readers,
+    order: &OrderView,
+) -> Option<SourceSaysView> {
+    let reader = readers.get(&order.source).ok()?;
+    let says = about_group(engine, reader, &order.group, order.named_by).await;
+    says.map(SourceSaysView::from)
+}
+
+/// The same for an order that is about to be made. What is wrong with it is told when it is made.
+pub(crate) async fn of_input(
+    engine: &Engine,
+    readers: &Readers,
+    input: &OrderInput,
+) -> Option<SourceSaysView> {
+    let (text, named) = (input.group.clone()?, input.source.clone());
+    let source = engine
+        .read(move |tx| {
+            let named = named.clone();
+            Box::pin(async move { name::source_or_only(tx, named.as_deref()).await })
+        })
+        .await
+        .ok()?;
+    let reader = readers.get(&source.name).ok()?;
+    let named_by = name::naming(&source, &text, input.named_by);
+    let says = about_group(engine, reader, &text, named_by).await;
+    says.map(SourceSaysView::from)
 }
 
 /// Changes fields of an order that nobody accepted yet; those that are left out stay. `If-Match` with the version is

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{mapping_of, own, planned, room_of};
+use super::{details, mapping_of, own, planned, room_of, visible};
 use crate::AppState;
 use crate::api::extract::Path;
 use crate::api::problem::Problems;
@@ -38,15 +38,27 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// Hands an order to the vendor.
 #[utoipa::path(post, path = "/orders/{order}/submit", tag = "orders", request_body = Because,
     responses((status = 200, body = OrderView), Problems))]
-async fn submit(Path(id): Path<String>, write: Write<Because>) -> Result<Response, ApiError> {
+async fn submit(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    write: Write<Because>,
+) -> Result<Response, ApiError> {
     let caller = write.caller.clone();
+    let found = visible(&state.engine, &caller, &id).await?;
+    let says = details(&state.engine, &state.readers, found)
+        .await?
+        .order
+        .source_says;
     write
         .run(StatusCode::OK, move |unit, _body| {
-            let (caller, id) = (caller.clone(), id.clone());
+            let (caller, id, says) = (caller.clone(), id.clone(), says.clone());
             Box::pin(async move {
                 let id = own(unit.tx(), &caller, &id).await?.id;
                 let (row, _mail) = unit.submit_order(id).await?;
-                Ok(order(unit.tx(), row).await?)
+                Ok(OrderView {
+                    source_says: says,
+                    ..order(unit.tx(), row).await?
+                })
             })
         })
         .await
@@ -103,6 +115,9 @@ struct AcceptInput {
     /// For `auto`: within how many days.
     #[serde(default)]
     rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too; only for a source that is read.
+    #[serde(default)]
+    nested: Option<bool>,
     /// Why, for the history.
     #[serde(default)]
     reason: Option<String>,
@@ -137,12 +152,20 @@ inputs!(AcceptInput, AdministratorInput);
 /// Accepts an order: makes the room, the vendor's internal user in it, and the mapping, still pending.
 #[utoipa::path(post, path = "/orders/{order}/accept", tag = "orders", request_body = AcceptInput,
     responses((status = 200, body = OrderView), Problems))]
-async fn accept(Path(id): Path<String>, write: Write<AcceptInput>) -> Result<Response, ApiError> {
+async fn accept(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    write: Write<AcceptInput>,
+) -> Result<Response, ApiError> {
     write
         .run(StatusCode::OK, move |unit, body| {
-            let id = id.clone();
+            let (id, readers) = (id.clone(), state.readers.clone());
             Box::pin(async move {
-                let id = name::order(unit.tx(), &id).await?.id;
+                let named = name::order(unit.tx(), &id).await?;
+                readers
+                    .refuse_nested(unit.tx(), named.source, body.nested)
+                    .await?;
+                let id = named.id;
                 let acceptance = Acceptance {
                     bootstrap: BootstrapUser {
                         name: body.bootstrap.name.clone(),
@@ -152,6 +175,7 @@ async fn accept(Path(id): Path<String>, write: Write<AcceptInput>) -> Result<Res
                         level: body.level.clone(),
                         rejoin: body.rejoin,
                         rejoin_days: body.rejoin_days,
+                        nested: body.nested,
                     },
                 };
                 let row = unit.accept_order(id, acceptance).await?;

@@ -7,6 +7,7 @@ mod order;
 mod person;
 mod plan;
 mod policy;
+mod pull;
 mod restore;
 mod room;
 mod source;
@@ -20,6 +21,10 @@ pub use order::{OrderDetails, OrderMailView, OrderStatusView, OrderView, order};
 pub use person::{AccountView, PersonDetails, PersonName, PersonView, details, names};
 pub use plan::{GroupNewsView, MappingView, PlanView, SettledView, TallyView, mapping, mappings, settled};
 pub use policy::{PolicyPlanView, RetirePlanView};
+pub use pull::{
+    CheckView, CountsView, DriftView, PullRunView, PullView, RemoteGroupView, SaidView, SourceSaysView, run,
+    runs,
+};
 pub use restore::{RestoreDetails, RestorePlanView, RestoreView, restore_plan, restores, suggestion};
 pub use room::{ParkedView, RoomView, parked};
 pub use source::{GroupView, MemberView, SourceView, UserView};

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::GroupNewsView;
+use super::pull::SourceSaysView;
 use super::room::texts;
 use crate::api::words::{self, Time};
 
@@ -62,6 +63,9 @@ pub struct OrderView {
     pub created: Time,
     /// Rises with every change.
     pub version: i64,
+    /// What the group's source says of it just now, where it is read: when an order is looked at or handed to the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_says: Option<SourceSaysView>,
 }
 
 /// An order with its source's name.
@@ -94,6 +98,7 @@ pub async fn order(tx: &mut Tx<'_>, row: OrderRow) -> Result<OrderView, StorageE
         closing_reason: row.closing_reason,
         created: row.created.into(),
         version: row.version,
+        source_says: None,
     })
 }
 

@@ -39,6 +39,8 @@ pub struct MappingView {
     pub rejoin: Rejoin,
     /// For `auto`: within how many days.
     pub rejoin_days: Option<u32>,
+    /// Whether members of groups inside the group come in too.
+    pub nested: bool,
     /// Whether it was made knowing that the group or the room has another one.
     pub additional: bool,
     /// How far it is.
@@ -81,6 +83,7 @@ pub async fn mappings(tx: &mut Tx<'_>, rows: Vec<MappingRow>) -> Result<Vec<Mapp
             level: row.level,
             rejoin: row.rejoin,
             rejoin_days: row.rejoin_days,
+            nested: row.nested,
             additional: row.additional,
             state: row.state,
             created: row.created.into(),

@@ -4,11 +4,13 @@ use serde::Serialize;
 use serde_json::Value;
 use usher_core::{Scope, SourceState};
 use usher_storage::query::group::{GroupRow, Member};
+use usher_storage::query::pull_run::PullStateRow;
 use usher_storage::query::source::SourceRow;
 use usher_storage::query::user::UserRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::PullView;
 use crate::api::words::{self, Time};
 
 /// A source.
@@ -33,12 +35,19 @@ pub struct SourceView {
     pub users: i64,
     /// How many groups it has.
     pub groups: i64,
+    /// How reading it stands; nothing for one that is only pushed to.
+    pub pull: Option<PullView>,
 }
 
 impl SourceView {
     /// A source with its counts.
     #[must_use]
-    pub fn new(row: SourceRow, last_write: Option<Time>, users: i64, groups: i64) -> Self {
+    pub fn new(
+        row: SourceRow,
+        last_write: Option<Time>,
+        (users, groups): (i64, i64),
+        pull: Option<PullStateRow>,
+    ) -> Self {
         Self {
             name: row.name,
             kind: row.kind,
@@ -49,6 +58,7 @@ impl SourceView {
             last_write,
             users,
             groups,
+            pull: pull.map(PullView::from),
         }
     }
 }

@@ -219,6 +219,10 @@ pub struct FreshnessView {
     pub account_changed: Option<Time>,
     /// When it changed a group that leads to the room last.
     pub group_changed: Option<Time>,
+    /// When it was asked about the person on the spot; only a source that is read can be.
+    pub asked: Option<Time>,
+    /// Why it did not answer then.
+    pub unreachable: Option<String>,
 }
 
 impl From<Freshness> for FreshnessView {
@@ -230,6 +234,8 @@ impl From<Freshness> for FreshnessView {
             last_write: freshness.last_write.map(Time),
             account_changed: freshness.account_changed.map(Time),
             group_changed: freshness.group_changed.map(Time),
+            asked: freshness.asked.map(Time),
+            unreachable: freshness.unreachable,
         }
     }
 }

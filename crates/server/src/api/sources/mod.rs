@@ -1,5 +1,7 @@
 //! `/sources`: the connections to identity providers, and how fresh what they said is.
 
+mod pull;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,22 +13,25 @@ use usher_storage::{StorageError, Tx, query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::Path;
-use super::page::Page;
-use super::problem::Problems;
-use super::view::{RetirePlanView, SourceView};
-use super::words::Time;
-use super::write::{Confirmation, Write, or_new_plan};
-use super::{ApiError, name};
 use crate::AppState;
+use crate::api::extract::Path;
+use crate::api::page::Page;
+use crate::api::problem::Problems;
+use crate::api::view::{RetirePlanView, SourceView};
+use crate::api::words::Time;
+use crate::api::write::{Confirmation, Write, or_new_plan};
+use crate::api::{ApiError, name};
 
-pub(super) fn router() -> OpenApiRouter<AppState> {
+pub(in crate::api) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(plan_retirement))
         .routes(routes!(retire))
+        .merge(pull::router())
 }
+
+pub(crate) use pull::{JoinInput, JoinedView, SyncInput, find_runs, join, sync};
 
 /// Every source, configured or not, by name.
 #[utoipa::path(get, path = "/sources", tag = "sources",
@@ -116,5 +121,9 @@ async fn view(tx: &mut Tx<'_>, row: SourceRow) -> Result<SourceView, StorageErro
     let last_write = query::source::last_write(tx, row.key).await?;
     let users = query::user::count(tx, row.key).await?;
     let groups = query::group::count(tx, row.key).await?;
-    Ok(SourceView::new(row, last_write.map(Time), users, groups))
+    let pull = match row.mode.as_str() {
+        "push" => None,
+        _ => Some(query::pull_run::state(tx, row.key).await?),
+    };
+    Ok(SourceView::new(row, last_write.map(Time), (users, groups), pull))
 }
