@@ -52,6 +52,8 @@ pub struct GroundAccount {
     pub dormant: Option<bool>,
     /// Whether only reads saw it in the group, which is not assigned to the application though it has to be.
     pub unassigned: bool,
+    /// Whether the last complete read contradicts what is in effect.
+    pub doubted: bool,
 }
 
 /// The mappings of a room that are not retired, each with every account that the person has in its source.
@@ -65,7 +67,7 @@ pub async fn of_pair(
             "SELECT m.id, m.state, s.name, s.mode, s.state, s.last_write_us, m.group_id,
                     coalesce(g.display_name, m.group_ref), g.gone_us, g.modified_us,
                     u.id, u.user_name, u.active, u.scope, u.gone_us, u.modified_us, gm.dormant,
-                    coalesce(gm.sides = 2 AND g.assigned = 0, 0)
+                    coalesce(gm.sides = 2 AND g.assigned = 0, 0), coalesce(gm.doubts > 0, 0)
              FROM mapping m JOIN source s ON s.id = m.source_id LEFT JOIN source_group g ON g.id = m.group_id
              LEFT JOIN source_user u ON u.person_id = $2 AND u.source_id = m.source_id
              LEFT JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id
@@ -87,6 +89,7 @@ pub async fn of_pair(
                     modified: row.get(15)?,
                     dormant: row.get(16)?,
                     unassigned: row.get(17)?,
+                    doubted: row.get(18)?,
                 }),
             };
             Ok(GroundRow {

@@ -202,6 +202,25 @@ async fn a_removal_that_a_delta_reports_is_only_the_first_word() {
 }
 
 #[tokio::test]
+async fn nobody_is_restored_whom_the_last_read_did_not_see() {
+    let world = World::new().await;
+    let mut reads = Reads::new(&world, "both").await;
+    let (room, board, [anna, _]) = pushed_room(&world).await;
+    reads.board(&["anna", "ben"], true).await;
+    world.remove(board, &[anna]).await;
+    world.add(board, &[anna]).await;
+    let restore = world.suggested(room, anna.person).await.unwrap();
+    assert_eq!(world.plan(restore.id, None).await.unwrap().refusal, None);
+    reads.delta = true;
+    reads.report(vec![vec![removed("anna")]]).await;
+    let refusal = world.plan(restore.id, None).await.unwrap().refusal;
+    assert_eq!(refusal.unwrap().code, "doubted");
+    reads.delta = false;
+    reads.board(&["anna", "ben"], true).await;
+    assert_eq!(world.plan(restore.id, None).await.unwrap().refusal, None);
+}
+
+#[tokio::test]
 async fn inactive_on_either_side_wins_until_that_side_takes_it_back() {
     let world = World::new().await;
     let mut reads = Reads::new(&world, "both").await;
