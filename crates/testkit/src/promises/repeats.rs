@@ -26,16 +26,16 @@ pub async fn a_failed_read_may_be_repeated_from_the_same_checkpoint<P: Provider>
                 let trouble = Trouble::begin(&provider, number, 1, fault)?;
                 let read = reader.next().await?;
                 reached |= trouble.end();
-                failed |= read.result.is_err();
                 if read.result.is_ok() {
                     break;
                 }
-            }
-            if failed {
+                failed = true;
                 ensure!(
                     reader.checkpoint() == checkpoint.as_ref(),
                     "a failed read left another checkpoint"
                 );
+            }
+            if failed {
                 reader.catch_up().await?;
                 reader.equals_directory(&format!(
                     "after a read that failed by {fault:?} at request {number} and was repeated"
