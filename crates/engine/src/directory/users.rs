@@ -30,10 +30,14 @@ impl Unit<'_, '_> {
         }
         self.refuse_taken_name(source, &data.user_name, None).await?;
         let remote_id = data.external_id.clone().filter(|id| rules.trusts(id));
-        let known = match &remote_id {
+        let mut known = match &remote_id {
             Some(remote_id) => query::user::by_remote_id(self.tx, source, remote_id).await?,
             None => None,
         };
+        if let (None, Some(external_id), true) = (&known, &remote_id, is_also_pulled) {
+            // Where reads know the user by another id than pushes do, that id is the row's.
+            known = query::user::former_by_external_id(self.tx, source, external_id).await?;
+        }
         if known.as_ref().is_some_and(|user| user.gone.is_none()) {
             return Err(taken(
                 "externalId",

@@ -113,6 +113,19 @@ pub async fn by_external_id(
     many(tx, sql, &[source.into(), id.into()]).await
 }
 
+/// The user with an `externalId` that went last.
+pub async fn former_by_external_id(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    id: &str,
+) -> Result<Option<UserRow>, StorageError> {
+    let sql = select_user!(
+        "FROM source_user u WHERE u.source_id = $1 AND u.external_id = $2 AND u.gone_us IS NOT NULL
+         ORDER BY u.gone_us DESC LIMIT 1"
+    );
+    one(tx, sql, &[source.into(), id.into()]).await
+}
+
 /// Live users of a source in the order of their creation.
 pub async fn page(
     tx: &mut Tx<'_>,

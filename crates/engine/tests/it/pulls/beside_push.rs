@@ -202,6 +202,21 @@ async fn a_removal_that_a_delta_reports_is_only_the_first_word() {
 }
 
 #[tokio::test]
+async fn a_pushed_user_is_the_same_person_after_a_deletion_though_reads_use_another_id() {
+    let world = World::new().await;
+    let reads = Reads::new(&world, "both").await;
+    let anna = world.user("anna").await;
+    let other_id = UserRecord {
+        id: user("4711"),
+        ..record("anna")
+    };
+    reads.report(vec![vec![board(), upserted(other_id)]]).await;
+    assert_eq!(world.account(anna.id).await.remote_id.as_deref(), Some("4711"));
+    world.delete_user(anna).await;
+    assert_eq!(world.user("anna").await.person, anna.person);
+}
+
+#[tokio::test]
 async fn nobody_is_restored_whom_the_last_read_did_not_see() {
     let world = World::new().await;
     let mut reads = Reads::new(&world, "both").await;
