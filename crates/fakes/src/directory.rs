@@ -287,6 +287,18 @@ impl Directory {
         self.with(|contents| contents.groups.get(id).cloned())
     }
 
+    /// Whether a user is there.
+    #[must_use]
+    pub fn user_life(&self, id: &str) -> Option<Life> {
+        self.with(|contents| contents.users.get(id).map(|user| user.life))
+    }
+
+    /// Whether a group is there.
+    #[must_use]
+    pub fn group_life(&self, id: &str) -> Option<Life> {
+        self.with(|contents| contents.groups.get(id).map(|group| group.life))
+    }
+
     /// At most `limit` users after an id, in the order of ids, deleted ones included.
     #[must_use]
     pub fn users_after(&self, after: Option<&str>, limit: usize) -> Vec<User> {

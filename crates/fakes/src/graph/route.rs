@@ -140,12 +140,34 @@ impl World {
             return Reply::denied();
         }
         let select = request.select();
-        let live = self.directory.users_after(None, usize::MAX).into_iter();
-        let all = live
-            .filter(|user| user.life == Life::Live)
-            .map(|user| objects::user(&user))
-            .collect();
-        self.list(request, "users", all, &select, true)
+        if request.get("$filter").is_some() {
+            let all = self.live_users().map(|user| objects::user(&user)).collect();
+            return self.list(request, "users", all, &select, true);
+        }
+        let shown = |user: User| selected(objects::user(&user), &select, true);
+        if let Some(Err(name)) = self.live_users().next().map(shown) {
+            return no_property(&name);
+        }
+        let total = || self.live_users().count();
+        self.page(request, "users", total, |offset, size| {
+            let mut users = self.live_users().skip(offset);
+            let items = users.by_ref().take(size).filter_map(|user| shown(user).ok());
+            Slice {
+                items: items.collect(),
+                more: users.next().is_some(),
+            }
+        })
+    }
+
+    /// The users that are there, in the order of their ids, a part of them at a time.
+    fn live_users(&self) -> impl Iterator<Item = User> + '_ {
+        let mut after: Option<Arc<str>> = None;
+        let parts = std::iter::from_fn(move || {
+            let part = self.directory.users_after(after.as_deref(), 1000);
+            after = Some(Arc::clone(&part.last()?.id));
+            Some(part)
+        });
+        parts.flatten().filter(|user| user.life == Life::Live)
     }
 
     fn list(
@@ -386,15 +408,19 @@ impl World {
         if kind.is_none() && !select.is_empty() && self.options.member_select == MemberSelect::Refused {
             return no_property(&select[0]);
         }
+        if count && request.get("$filter").is_none() {
+            let all = self.listed_members(id, nested).filter(|_| !closed);
+            let number = all
+                .filter(|member| kind.is_none_or(|kind| kind == member.0))
+                .count();
+            return Reply::ok(json!(self.counted(number)));
+        }
         if advanced {
             let all = if closed {
                 Vec::new()
             } else {
                 self.all_members(id, nested, kind)
             };
-            if count && request.get("$filter").is_none() {
-                return Reply::ok(json!(self.counted(all.len())));
-            }
             return self.shown_members(request, all, kind, count);
         }
         let total = || 0;
@@ -402,15 +428,16 @@ impl World {
             if closed {
                 return cut(Vec::new(), offset, size);
             }
-            let members = self.all_members_from(id, nested, offset, size + 1);
-            let more = members.len() > size;
+            let mut members = self.listed_members(id, nested).skip(offset);
             let items = members
-                .into_iter()
+                .by_ref()
                 .take(size)
-                .map(|member| self.shown(member, &select, kind));
+                .filter_map(|member| self.member(&member))
+                .map(|member| self.shown(member, &select, kind))
+                .collect();
             Slice {
-                items: items.collect(),
-                more,
+                items,
+                more: members.next().is_some(),
             }
         })
     }
@@ -476,49 +503,45 @@ impl World {
     }
 
     fn all_members(&self, id: &str, nested: bool, kind: Option<&str>) -> Vec<Map<String, Value>> {
-        let wanted = kind.map(|kind| format!("#microsoft.graph.{kind}"));
-        let all = self.all_members_from(id, nested, 0, usize::MAX).into_iter();
-        all.filter(|member| {
-            let is = member.get("@odata.type").and_then(Value::as_str);
-            wanted.is_none() || is == wanted.as_deref()
-        })
-        .collect()
+        let all = self.listed_members(id, nested);
+        all.filter(|member| kind.is_none_or(|kind| kind == member.0))
+            .filter_map(|member| self.member(&member))
+            .collect()
     }
 
-    /// Members from an offset on: users first, then groups.
-    fn all_members_from(
-        &self,
-        id: &str,
-        nested: bool,
-        offset: usize,
-        size: usize,
-    ) -> Vec<Map<String, Value>> {
+    /// Types and ids of members: users first, then groups. Nothing is rendered yet, because a page shows few of them.
+    fn listed_members(&self, id: &str, nested: bool) -> impl Iterator<Item = (&'static str, Arc<str>)> + '_ {
         let (users, groups) = if nested {
             let inner = self.inner_groups(id);
-            (self.directory.transitive_users(id).into_iter().collect(), inner)
+            (self.directory.transitive_users(id), inner)
         } else {
             let group = self.directory.group(id);
             group.map_or_else(Default::default, |group| {
-                (
-                    group.users.into_iter().collect::<Vec<_>>(),
-                    group.groups.into_iter().collect::<Vec<_>>(),
-                )
+                (group.users, group.groups.into_iter().collect())
             })
         };
-        let listed = |user: &User| {
-            user.life == Life::Live || self.options.lists_deleted_members && user.life == Life::SoftDeleted
-        };
         let users = users
-            .iter()
-            .filter_map(|id| self.directory.user(id))
-            .filter(listed)
-            .map(|user| typed("user", objects::user(&user)));
+            .into_iter()
+            .filter(|id| match self.directory.user_life(id) {
+                Some(Life::Live) => true,
+                Some(Life::SoftDeleted) => self.options.lists_deleted_members,
+                Some(Life::Deleted) | None => false,
+            })
+            .map(|id| ("user", id));
         let groups = groups
-            .iter()
-            .filter_map(|id| self.directory.group(id))
-            .filter(|group| group.life == Life::Live)
-            .map(|group| typed("group", objects::group(&group, self.hides(&group.id))));
-        users.chain(groups).skip(offset).take(size).collect()
+            .into_iter()
+            .filter(|id| self.directory.group_life(id) == Some(Life::Live))
+            .map(|id| ("group", id));
+        users.chain(groups)
+    }
+
+    fn member(&self, (kind, id): &(&'static str, Arc<str>)) -> Option<Map<String, Value>> {
+        let object = if *kind == "user" {
+            objects::user(&self.directory.user(id)?)
+        } else {
+            objects::group(&self.directory.group(id)?, self.hides(id))
+        };
+        Some(typed(kind, object))
     }
 
     fn inner_groups(&self, id: &str) -> Vec<Arc<str>> {
