@@ -65,6 +65,7 @@ async fn render(State(state): State<AppState>) -> Response {
         ("usher_storage_commits_total", stats.commits),
         ("usher_storage_reads_total", stats.reads),
         ("usher_storage_statements_total", stats.statements),
+        ("usher_storage_rows_written_total", stats.rows),
     ] {
         metrics::counter!(name).absolute(value);
     }
