@@ -7,7 +7,7 @@ mod log;
 mod members;
 mod person;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use usher_core::{
     AdapterError, ChangeSink, DirectoryChange, ReadOutcome, ReadRequest, ReadScope, RemoteGroupId,
@@ -15,7 +15,7 @@ use usher_core::{
 };
 
 use crate::checkpoint::Position;
-use crate::client::{Okta, Page, reason};
+use crate::client::{Okta, Page, hash, reason};
 use crate::config::PullSettings;
 use crate::record;
 use crate::wire::{Assignment, Group};
@@ -96,6 +96,7 @@ impl Reading<'_> {
             ),
         };
         let mut pages = self.okta.pages("list_groups", url);
+        let mut seen = HashSet::new();
         loop {
             let ids: Vec<String> = match pages.next::<Assignment>().await? {
                 Page::Items(items) => items.into_iter().map(|item| item.id).collect(),
@@ -107,6 +108,10 @@ impl Reading<'_> {
                 Page::Odd(what) => return self.unknown_rest(what).await,
             };
             for id in ids {
+                // A page that comes twice, or a group that moved to a later page, is no second group.
+                if !seen.insert(hash(&id)) {
+                    continue;
+                }
                 if self.settings.application_id.is_some() {
                     self.assigned.insert(id.clone(), true);
                 }
