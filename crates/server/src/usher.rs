@@ -29,6 +29,8 @@ impl Usher {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::new();
+        usher_adapter_entra::register(&mut registry);
+        usher_adapter_okta::register(&mut registry);
         usher_adapter_scim::register(&mut registry);
         Self { registry }
     }
