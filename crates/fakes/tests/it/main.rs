@@ -1,4 +1,8 @@
 //! The fakes over real HTTP.
 
+mod okta;
+mod okta_schema;
+mod okta_tokens;
 mod push;
+mod scim;
 mod transport;
