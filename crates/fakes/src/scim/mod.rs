@@ -10,6 +10,7 @@ mod view;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Path, Request, State};
@@ -45,6 +46,8 @@ struct Provider {
     directory: Directory,
     habits: Mutex<Habits>,
     tokens: Mutex<BTreeSet<String>>,
+    /// How many tokens were issued.
+    issued: AtomicU64,
     base: String,
 }
 
@@ -66,6 +69,7 @@ impl ScimServer {
             directory: directory.clone(),
             habits: Mutex::new(habits),
             tokens: Mutex::new(BTreeSet::from([TOKEN.to_owned()])),
+            issued: AtomicU64::new(0),
             base,
         });
         let guarded = Router::new()
