@@ -10,7 +10,7 @@ use crate::announced::Announced;
 use crate::client::{Calls, Found, ScimClient};
 use crate::read::Asked;
 use crate::reading::Reading;
-use crate::{KIND, PullConfig, ScimConfig, check, groups};
+use crate::{KIND, MembersFrom, PullConfig, ScimConfig, check, groups};
 
 /// A provider that speaks SCIM and that is known by nothing else.
 #[derive(Debug)]
@@ -88,8 +88,11 @@ impl ProvisioningAdapter for ScimAdapter {
             kind: KIND,
             modes,
             capabilities: Capabilities {
-                delta_reads: pulls,
-                nested_groups: pulls,
+                delta_reads: self.pull.as_ref().is_some_and(|pull| pull.config.tells_changes()),
+                nested_groups: self
+                    .pull
+                    .as_ref()
+                    .is_some_and(|pull| pull.config.members != MembersFrom::Users),
                 disabled_users: true,
                 stable_ids: pulls || self.profile.trusts_external_id,
                 person_reads: pulls,
@@ -163,7 +166,7 @@ impl ProvisioningAdapter for ScimAdapter {
         let asked = Asked {
             groups: wanted,
             checkpoint: request.checkpoint.as_ref(),
-            detect_changes: config.detect_changes,
+            detect_changes: config.tells_changes(),
         };
         let clock: &dyn Clock = &*pull.calls.clock;
         let read = reading.groups(&asked, || clock.now().since(began)).await;

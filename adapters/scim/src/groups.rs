@@ -26,8 +26,8 @@ pub(crate) async fn list(
         return match client.group_alone(id.as_str()).await? {
             Found::There(group) => Ok(summary(&group, query).into_iter().collect()),
             Found::NotThere => Ok(Vec::new()),
-            Found::Forbidden(why) => Err(refused(ErrorKind::Forbidden, why)),
-            Found::Odd(why) => Err(refused(ErrorKind::Protocol, why)),
+            Found::Forbidden(why) => Err(refused(ErrorKind::Forbidden, &why)),
+            Found::Odd(why) => Err(refused(ErrorKind::Protocol, &why)),
         };
     }
     let pages = || Pages::new(Kind::Group, announced, page_size).without("members");
@@ -94,12 +94,12 @@ fn summary(group: &GroupResource, query: &GroupQuery) -> Option<GroupSummary> {
 fn failed(no_page: NoPage) -> AdapterError {
     match no_page {
         NoPage::Failed(error) => error,
-        NoPage::Forbidden(why) => refused(ErrorKind::Forbidden, why),
-        NoPage::Refused(why) => refused(ErrorKind::Protocol, why),
+        NoPage::Forbidden(why) => refused(ErrorKind::Forbidden, &why),
+        NoPage::Refused(why) => refused(ErrorKind::Protocol, &why),
     }
 }
 
-fn refused(kind: ErrorKind, why: String) -> AdapterError {
+fn refused(kind: ErrorKind, why: &str) -> AdapterError {
     AdapterError::new(
         kind,
         RetryAdvice::Never,

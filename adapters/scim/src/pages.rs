@@ -94,7 +94,7 @@ impl Pages {
         let came = page.resources.len();
         match (self.total, page.total_results) {
             (Some(before), Some(now)) if before != now => {
-                self.doubt("the total changed while the list was read")
+                self.doubt("the total changed while the list was read");
             }
             (None, total) => self.total = total,
             _ => {}

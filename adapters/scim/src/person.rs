@@ -62,7 +62,7 @@ impl Reading<'_> {
             } else if shown && is_known {
                 Membership::In
             } else if members_from == MembersFrom::Users {
-                by_user(shows_groups)
+                by_user(shows_groups && !group.nested)
             } else {
                 match self.membership_in(id, group).await? {
                     Membership::Unknown(_) if shows_groups && is_known && !group.nested => Membership::Out,
@@ -175,12 +175,12 @@ impl Reading<'_> {
 }
 
 /// A user that is shown with other groups is not in this one.
-fn by_user(shows_groups: bool) -> Membership {
-    if shows_groups {
+fn by_user(shown_elsewhere: bool) -> Membership {
+    if shown_elsewhere {
         Membership::Out
     } else {
         Membership::Unknown(
-            "the user is shown without groups, which may mean that they may not be seen".into(),
+            "the user is not shown with the group, which may mean that it may not be seen".into(),
         )
     }
 }

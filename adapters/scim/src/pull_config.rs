@@ -138,6 +138,11 @@ impl PullConfig {
         }
     }
 
+    /// Whether a read may report only what changed: a group whose members stand in its users does not change with them.
+    pub(crate) fn tells_changes(&self) -> bool {
+        self.detect_changes && self.members != MembersFrom::Users
+    }
+
     /// Checks what has a range.
     ///
     /// # Errors

@@ -50,6 +50,30 @@ struct Members {
     groups: Vec<String>,
 }
 
+/// What was gathered of one group so far.
+struct Gathered<'g> {
+    group: &'g RemoteGroupId,
+    nested: bool,
+    /// Ids of users that were reported, or will be.
+    reported: HashSet<String>,
+    /// Groups inside it that were not walked yet.
+    open: Vec<String>,
+    /// What differs after every change of the group.
+    mark: Option<String>,
+}
+
+impl<'g> Gathered<'g> {
+    fn of(wanted: &'g WantedGroup, mark: Option<String>) -> Self {
+        Self {
+            group: &wanted.id,
+            nested: wanted.nested,
+            reported: HashSet::new(),
+            open: Vec::new(),
+            mark,
+        }
+    }
+}
+
 /// Whether a group's members are complete, or why not.
 pub(crate) enum Count {
     /// There are members, or none and that is certain.
@@ -100,22 +124,17 @@ impl<'a> Reading<'a> {
         };
         let upserted = DirectoryChange::GroupUpserted(Box::new(record::group(id, &sent)));
         self.sink.take(vec![upserted]).await?;
-        let mut mark = sent.mark();
-        let mut reported = HashSet::new();
-        let mut walked = HashSet::from([id.as_str().to_owned()]);
-        let mut open = Vec::new();
-        let mut count = self
-            .members(id, id.as_str(), sent, &mut reported, &mut open, &mut mark)
-            .await?;
-        if wanted.nested && !open.is_empty() {
+        let mut gathered = Gathered::of(wanted, sent.mark());
+        let mut count = self.members(id.as_str(), sent, &mut gathered).await?;
+        if wanted.nested && !gathered.open.is_empty() {
             // A change inside an inner group leaves the outer one as it was.
-            mark = None;
-            count = self.walk(id, open, &mut walked, &mut reported, count).await?;
+            gathered.mark = None;
+            count = self.walk(&mut gathered, count).await?;
         }
         let confirmed = match count {
             Count::Incomplete(why) => return self.unknown(id, why).await,
             Count::Confirmed => true,
-            Count::Unconfirmed if reported.is_empty() => false,
+            Count::Unconfirmed if gathered.reported.is_empty() => false,
             Count::Unconfirmed => {
                 let why = "a group inside it shows no members, which may mean that they may not be seen";
                 return self.unknown(id, why).await;
@@ -125,19 +144,13 @@ impl<'a> Reading<'a> {
         self.sink
             .take(vec![DirectoryChange::GroupMembersComplete { group, confirmed }])
             .await?;
-        Ok(Ended::Whole(mark.filter(|_| confirmed)))
+        Ok(Ended::Whole(gathered.mark.filter(|_| confirmed)))
     }
 
     /// Reports the members of the groups inside a group as its own.
-    async fn walk(
-        &mut self,
-        outer: &RemoteGroupId,
-        mut open: Vec<String>,
-        walked: &mut HashSet<String>,
-        reported: &mut HashSet<String>,
-        mut count: Count,
-    ) -> Result<Count, AdapterError> {
-        while let Some(inner) = open.pop() {
+    async fn walk(&mut self, gathered: &mut Gathered<'_>, mut count: Count) -> Result<Count, AdapterError> {
+        let mut walked = HashSet::from([gathered.group.as_str().to_owned()]);
+        while let Some(inner) = gathered.open.pop() {
             if matches!(count, Count::Incomplete(_)) {
                 break;
             }
@@ -160,10 +173,7 @@ impl<'a> Reading<'a> {
                     )));
                 }
             };
-            let found = self
-                .members(outer, &inner, sent, reported, &mut open, &mut None)
-                .await?;
-            count = match (count, found) {
+            count = match (count, self.members(&inner, sent, gathered).await?) {
                 (Count::Confirmed, Count::Confirmed) => Count::Confirmed,
                 (_, incomplete @ Count::Incomplete(_)) => incomplete,
                 _ => Count::Unconfirmed,
@@ -172,15 +182,12 @@ impl<'a> Reading<'a> {
         Ok(count)
     }
 
-    /// Reports the members that stand in one group as members of `outer`; groups among them go to `open`.
+    /// Reports the members that stand in one group; groups among them stay open.
     async fn members(
         &mut self,
-        outer: &RemoteGroupId,
         id: &str,
         sent: GroupResource,
-        reported: &mut HashSet<String>,
-        open: &mut Vec<String>,
-        mark: &mut Option<String>,
+        gathered: &mut Gathered<'_>,
     ) -> Result<Count, AdapterError> {
         let shown = match (self.members_from, sent.members) {
             (MembersFrom::Users, _) => None,
@@ -193,8 +200,8 @@ impl<'a> Reading<'a> {
         };
         let Some(shown) = shown else {
             // The group's version says nothing about members that stand elsewhere.
-            *mark = None;
-            return self.by_users(outer, id, reported).await;
+            gathered.mark = None;
+            return self.by_users(id, gathered).await;
         };
         if shown.is_empty() {
             return self.is_empty(id).await;
@@ -203,14 +210,17 @@ impl<'a> Reading<'a> {
         if let Some(why) = self.is_cut(id, &shown).await? {
             return Ok(Count::Incomplete(why));
         }
-        let Some(members) = sorted(shown, reported) else {
+        let Some(members) = sorted(shown, &mut gathered.reported) else {
             return Ok(Count::Incomplete(
                 "it has members without a value: the client may not see who they are".into(),
             ));
         };
-        let told = self.people.report(outer, &members.users, self.sink).await?;
-        open.extend(members.groups);
-        open.extend(told.groups);
+        let told = self
+            .people
+            .report(gathered.group, &members.users, self.sink)
+            .await?;
+        gathered.open.extend(members.groups);
+        gathered.open.extend(told.groups);
         Ok(told.trouble.map_or(Count::Confirmed, Count::Incomplete))
     }
 
@@ -254,21 +264,28 @@ impl<'a> Reading<'a> {
         if !self.by_group_filter || !only_users {
             return Ok(None);
         }
+        let shown = shown.len() as u64;
+        let counted = self.counted(id).await?;
+        self.by_group_filter = counted.is_some();
+        // A single odd answer is no proof: the same has to come again, and the filter has to exclude somebody.
+        let Some(total) = counted.filter(|total| *total > shown) else {
+            return Ok(None);
+        };
+        let cut = self.counted(id).await? == counted && self.filters_groups(id).await?;
+        Ok(cut.then(|| format!("the provider counts {total} members and shows {shown}")))
+    }
+
+    /// How many users show themselves in a group; `None` where a filter cannot tell.
+    async fn counted(&mut self, id: &str) -> Result<Option<u64>, AdapterError> {
         let filter = equals("groups.value", id);
         let parameters = [("filter", filter.as_str()), ("count", "1")];
         match self.client.page::<UserResource>(Kind::User, &parameters).await {
             Ok(page) => {
                 let proven = page.resources.first().is_some_and(|user| user.is_in(id, false));
-                let total = page.total_results.unwrap_or(0);
-                self.by_group_filter = proven;
-                let more = proven && total > shown.len() as u64 && self.filters_groups(id).await?;
-                Ok(more.then(|| format!("the provider counts {total} members and shows {}", shown.len())))
+                Ok(page.total_results.filter(|_| proven))
             }
             Err(NoPage::Failed(error)) => Err(error),
-            Err(NoPage::Refused(_) | NoPage::Forbidden(_)) => {
-                self.by_group_filter = false;
-                Ok(None)
-            }
+            Err(NoPage::Refused(_) | NoPage::Forbidden(_)) => Ok(None),
         }
     }
 
@@ -284,26 +301,23 @@ impl<'a> Reading<'a> {
     }
 
     /// Members by the `groups` of users: those that a filter finds, else all users looked through.
-    async fn by_users(
-        &mut self,
-        outer: &RemoteGroupId,
-        id: &str,
-        reported: &mut HashSet<String>,
-    ) -> Result<Count, AdapterError> {
+    async fn by_users(&mut self, id: &str, gathered: &mut Gathered<'_>) -> Result<Count, AdapterError> {
+        if gathered.nested {
+            return Ok(Count::Incomplete(
+                "members stand in the users' groups, which do not show whole trees of groups; map it without nested groups"
+                    .into(),
+            ));
+        }
         if self.by_group_filter {
             let pages = self.people.pages().filtered(equals("groups.value", id));
-            let found = self.looked_through(pages, outer, id, reported).await?;
-            match found {
+            match self.looked_through(pages, id, gathered).await? {
                 Ok(looked) if looked.members > 0 => return Ok(looked.into_count()),
                 Ok(_) | Err(NoPage::Refused(_)) => {}
                 Err(NoPage::Forbidden(why)) => return Ok(may_not_read_users(&why)),
                 Err(NoPage::Failed(error)) => return Err(error),
             }
         }
-        match self
-            .looked_through(self.people.pages(), outer, id, reported)
-            .await?
-        {
+        match self.looked_through(self.people.pages(), id, gathered).await? {
             Ok(looked) => Ok(looked.into_count()),
             Err(NoPage::Forbidden(why)) => Ok(may_not_read_users(&why)),
             Err(NoPage::Refused(why)) => Ok(Count::Incomplete(why)),
@@ -314,9 +328,8 @@ impl<'a> Reading<'a> {
     async fn looked_through(
         &mut self,
         mut pages: Pages,
-        outer: &RemoteGroupId,
         id: &str,
-        reported: &mut HashSet<String>,
+        gathered: &mut Gathered<'_>,
     ) -> Result<Result<Looked, NoPage>, AdapterError> {
         let mut looked = Looked::default();
         loop {
@@ -333,12 +346,12 @@ impl<'a> Reading<'a> {
                 }
                 looked.members += 1;
                 let user_id = crate::wire::Resource::id(&user).unwrap_or_default().to_owned();
-                if reported.contains(&user_id) {
+                if gathered.reported.contains(&user_id) {
                     continue;
                 }
-                match self.people.membership(outer, user) {
+                match self.people.membership(gathered.group, user) {
                     Ok(pair) => {
-                        reported.insert(user_id);
+                        gathered.reported.insert(user_id);
                         changes.extend(pair);
                     }
                     Err(why) => looked.trouble = Some(format!("user {user_id} cannot be understood: {why}")),

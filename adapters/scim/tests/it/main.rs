@@ -1,4 +1,6 @@
 //! The adapter in front of a fake service provider.
 
+mod abilities;
 mod contract;
+mod habits;
 mod world;

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use usher_adapter_scim::{Calls, ScimAdapter, ScimConfig};
-use usher_core::{ManualClock, Timestamp};
+use usher_core::{
+    AdapterError, ChangeSink, Checkpoint, DirectoryChange, ManualClock, ProvisioningAdapter as _,
+    ReadOutcome, ReadRequest, ReadScope, RemoteGroupId, Timestamp, WantedGroup,
+};
 use usher_fakes::scim::{CLIENT_ID, CLIENT_SECRET, Habits, ScimServer, TOKEN};
-use usher_fakes::{Directory, Faults};
+use usher_fakes::{Directory, Faults, IdStyle};
 use usher_outbound::Patience;
 
 /// A provider that stops when this is dropped.
@@ -57,4 +61,53 @@ pub(crate) fn adapter(settings: Value) -> ScimAdapter {
         clock: Arc::new(ManualClock::new(Timestamp::from_micros(0))),
     };
     ScimAdapter::with(&config, calls).expect("settings that can work")
+}
+
+/// A directory with a board of Ann, Bob and Cem, an audit committee of Dana, and Eve in no group.
+pub(crate) fn company() -> (Directory, Arc<str>, Arc<str>) {
+    let directory = Directory::new(IdStyle::Opaque);
+    let names = ["ann", "bob", "cem", "dana", "eve"];
+    let people = names.map(|name| directory.add_user(&format!("{name}@contoso.example")));
+    let (board, audit) = (directory.add_group("Board"), directory.add_group("Audit"));
+    for person in &people[..3] {
+        directory.add_member(&board, person);
+    }
+    directory.add_member(&audit, &people[3]);
+    (directory, board, audit)
+}
+
+/// A group that is wanted with its direct members.
+pub(crate) fn group(id: &str) -> WantedGroup {
+    WantedGroup {
+        id: RemoteGroupId::new(id).expect("an id"),
+        nested: false,
+    }
+}
+
+/// Keeps what it takes.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(pub(crate) Vec<DirectoryChange>);
+
+#[async_trait]
+impl ChangeSink for Taken {
+    async fn take(&mut self, changes: Vec<DirectoryChange>) -> Result<(), AdapterError> {
+        self.0.extend(changes);
+        Ok(())
+    }
+}
+
+/// Reads these groups by an adapter with these settings.
+pub(crate) async fn read(
+    world: &World,
+    settings: &Value,
+    groups: Vec<&str>,
+    checkpoint: Option<Checkpoint>,
+) -> (Vec<DirectoryChange>, Result<ReadOutcome, AdapterError>) {
+    let request = ReadRequest {
+        scope: ReadScope::Groups(groups.into_iter().map(group).collect()),
+        checkpoint,
+    };
+    let mut taken = Taken::default();
+    let outcome = world.adapter(settings).read(request, &mut taken).await;
+    (taken.0, outcome)
 }
