@@ -284,7 +284,10 @@ fn filtered(filter: Option<&str>) -> Result<Vec<String>, Reply> {
     let clauses = filter.unwrap_or_default().split(" or ");
     let mut ids = Vec::new();
     for clause in clauses.map(str::trim).filter(|clause| !clause.is_empty()) {
-        let id = clause.strip_prefix("id eq ").and_then(literal);
+        let id = clause
+            .strip_prefix("id eq ")
+            .and_then(literal)
+            .map(|id| id.to_ascii_lowercase());
         ids.push(id.ok_or_else(|| Reply::bad("Request_UnsupportedQuery", "Unsupported filter for delta."))?);
     }
     if ids.len() > MOST_FILTERED {

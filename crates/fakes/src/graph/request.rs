@@ -27,7 +27,7 @@ impl Request {
         let segments = path.split('/').filter(|part| !part.is_empty());
         Self {
             post: false,
-            segments: segments.map(unescape).collect(),
+            segments: segments.map(unescape).map(same_case).collect(),
             query: decode(query),
             eventual: false,
             minimal: false,
@@ -56,6 +56,24 @@ impl Request {
     pub(super) fn counts(&self) -> bool {
         self.get("$count") == Some("true")
     }
+}
+
+/// Ids are compared without regard to case.
+fn same_case(segment: String) -> String {
+    if is_guid(&segment) {
+        segment.to_ascii_lowercase()
+    } else {
+        segment
+    }
+}
+
+/// Whether a text is an object id.
+pub(super) fn is_guid(text: &str) -> bool {
+    let fits = |(at, letter): (usize, char)| match at {
+        8 | 13 | 18 | 23 => letter == '-',
+        _ => letter.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.chars().enumerate().all(fits)
 }
 
 /// The fields of a form or query.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::objects::{self, selected, typed};
 use super::page::{Slice, cut};
-use super::request::{Reply, Request, literal, passes};
+use super::request::{Reply, Request, is_guid, literal, passes};
 use super::{Counts, MemberSelect, World};
 use crate::{Life, User};
 
@@ -361,8 +361,12 @@ impl World {
         let hidden = !self.options.permissions.contains("Member.Read.Hidden");
         let groups: Vec<&str> = asked
             .into_iter()
-            .filter(|group| !(hidden && self.hides(group)))
-            .filter(|group| self.directory.transitive_users(group).contains(id))
+            .filter(|group| !(hidden && self.hides(&group.to_ascii_lowercase())))
+            .filter(|group| {
+                self.directory
+                    .transitive_users(&group.to_ascii_lowercase())
+                    .contains(id)
+            })
             .collect();
         let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", self.root);
         Reply::ok(json!({ "@odata.context": context, "value": groups }))
@@ -571,15 +575,4 @@ fn missing(id: &str) -> Reply {
 fn no_property(name: &str) -> Reply {
     let message = format!("Could not find a property named '{name}' on the type.");
     Reply::bad("Request_BadRequest", &message)
-}
-
-fn is_guid(text: &str) -> bool {
-    text.len() == 36
-        && text.chars().enumerate().all(|(at, letter)| {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                letter == '-'
-            } else {
-                letter.is_ascii_hexdigit()
-            }
-        })
 }
