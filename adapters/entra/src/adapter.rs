@@ -228,7 +228,7 @@ impl Pull {
     ) -> Result<Progress, AdapterError> {
         let users = match old {
             Some(old) => old.users.clone(),
-            None => self.users_from_now().await?,
+            None => self.follow_users().await?,
         };
         let mut progress = Progress::new(false, users);
         let needed = direct.len().div_ceil(MOST_FILTERED);
@@ -241,7 +241,7 @@ impl Pull {
             .collect();
         fresh.sort_unstable();
         for part in fresh.chunks(MOST_FILTERED) {
-            progress.streams.push(self.groups_from_now(part).await?);
+            progress.streams.push(self.follow_groups(part).await?);
         }
         Ok(progress)
     }
@@ -284,8 +284,8 @@ impl Pull {
         sink: &mut dyn ChangeSink,
     ) -> Result<Progress, AdapterError> {
         let Some(old) = old else {
-            let mut progress = Progress::new(true, self.users_from_now().await?);
-            progress.streams.push(self.groups_from_now(&[]).await?);
+            let mut progress = Progress::new(true, self.follow_users().await?);
+            progress.streams.push(self.follow_groups(&[]).await?);
             self.walk_over_groups(Some(&mut progress), sink).await?;
             return Ok(progress);
         };

@@ -7,7 +7,7 @@ use usher_core::{AdapterError, ChangeSink, DirectoryChange, RemoteGroupId, Unkno
 use crate::adapter::Pull;
 use crate::client::{Consistency, Found, guid, odd};
 use crate::pages::Trail;
-use crate::presence::GroupPresence;
+use crate::presence::{GroupPresence, NOT_FOUND};
 use crate::record;
 use crate::wire::{Group, Page, USER_SELECT, User};
 
@@ -54,11 +54,12 @@ impl Pull {
         let id = wanted.id.as_str();
         let group = match self.group(id).await? {
             GroupPresence::There(group) => group,
-            GroupPresence::Gone => {
+            GroupPresence::Deleted => {
                 sink.take(vec![DirectoryChange::GroupGone(wanted.id.clone())])
                     .await?;
                 return Ok(Coverage::NotRead);
             }
+            GroupPresence::NotFound => return unknown(&wanted.id, NOT_FOUND.into(), sink).await,
             GroupPresence::Unknown(reason) => return unknown(&wanted.id, reason, sink).await,
         };
         let record = record::group(&wanted.id, &group);

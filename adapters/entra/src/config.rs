@@ -115,6 +115,7 @@ impl From<&EntraConfig> for PushProfile {
             tombstone_renames: true,
             guest_marks: marks.into_iter().chain(types).collect(),
             trusts_external_id: config.trusts_external_id,
+            only_guids: true,
             group_identity: GroupIdentity::ExternalId,
             ..Self::default()
         }
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!(profile.reactivation, Reactivation::Restore);
         assert_eq!(profile.dormant_after, Duration::from_secs(90 * 86_400));
         assert_eq!(profile.group_identity, GroupIdentity::ExternalId);
-        assert!(profile.tombstone_renames);
+        assert!(profile.tombstone_renames && profile.trusts_external_id && profile.only_guids);
         assert!(profile.guest_marks.contains(&GuestMark::UserType("Guest".into())));
     }
 

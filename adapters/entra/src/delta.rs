@@ -49,13 +49,13 @@ impl Followed {
 
 impl Pull {
     /// A link that tells what changes in all users from now on.
-    pub(crate) async fn users_from_now(&self) -> Result<String, AdapterError> {
-        self.from_now(USERS, "users", &[("$select", USER_SELECT)], "User.Read.All")
+    pub(crate) async fn follow_users(&self) -> Result<String, AdapterError> {
+        self.newest_link(USERS, "users", &[("$select", USER_SELECT)], "User.Read.All")
             .await
     }
 
     /// A stream that tells what changes in these groups from now on; in all groups if there are none.
-    pub(crate) async fn groups_from_now(&self, groups: &[&str]) -> Result<Stream, AdapterError> {
+    pub(crate) async fn follow_groups(&self, groups: &[&str]) -> Result<Stream, AdapterError> {
         let clauses: Vec<String> = groups.iter().map(|id| format!("id eq {}", literal(id))).collect();
         let filter = clauses.join(" or ");
         let mut query = vec![("$select", GROUPS_SELECT)];
@@ -63,7 +63,7 @@ impl Pull {
             query.push(("$filter", &filter));
         }
         let link = self
-            .from_now(GROUPS, "groups", &query, "GroupMember.Read.All")
+            .newest_link(GROUPS, "groups", &query, "GroupMember.Read.All")
             .await?;
         Ok(Stream {
             link,
@@ -72,7 +72,7 @@ impl Pull {
     }
 
     /// Asks for the newest delta link; where Graph gives none without the data, walks over the data.
-    async fn from_now(
+    async fn newest_link(
         &self,
         operation: &'static str,
         kind: &str,

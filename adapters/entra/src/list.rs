@@ -41,7 +41,7 @@ impl Pull {
     ) -> Result<Vec<GroupSummary>, AdapterError> {
         let group = match self.group(id.as_str()).await? {
             GroupPresence::There(group) => group,
-            GroupPresence::Gone => return Ok(Vec::new()),
+            GroupPresence::Deleted | GroupPresence::NotFound => return Ok(Vec::new()),
             GroupPresence::Unknown(_) if guid(id.as_str()).is_none() => return Ok(Vec::new()),
             GroupPresence::Unknown(reason) => {
                 let (kind, advice) = (usher_core::ErrorKind::Forbidden, usher_core::RetryAdvice::Never);

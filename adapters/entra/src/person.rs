@@ -13,7 +13,7 @@ use usher_core::{
 use crate::adapter::Pull;
 use crate::client::{Consistency, Found, guid, literal, odd};
 use crate::pages::Trail;
-use crate::presence::{GroupPresence, UserPresence};
+use crate::presence::{GroupPresence, NOT_FOUND, UserPresence};
 use crate::record;
 use crate::wire::{Identified, Page};
 
@@ -135,7 +135,7 @@ impl Pull {
         match self.group(id).await? {
             GroupPresence::There(found) if found.hides_members() => self.listed(user, id, group.nested).await,
             GroupPresence::There(_) => Ok(Membership::No),
-            GroupPresence::Gone => Ok(Membership::Unknown("there is no such group".into())),
+            GroupPresence::Deleted | GroupPresence::NotFound => Ok(Membership::Unknown(NOT_FOUND.into())),
             GroupPresence::Unknown(reason) => Ok(Membership::Unknown(reason)),
         }
     }

@@ -1,6 +1,6 @@
 //! Whether a group or a user is there, in the recycle bin, or gone for good.
 //!
-//! One 404 is not believed: a second question over another path has to agree before anything is reported as gone.
+//! One 404 is not believed: a second question over another path has to say more before anything is reported as gone.
 
 use usher_core::AdapterError;
 
@@ -8,11 +8,18 @@ use crate::adapter::Pull;
 use crate::client::{Consistency, Found, guid, literal};
 use crate::wire::{GROUP_SELECT, Group, Identified, Page, USER_SELECT, User};
 
+/// Why nothing is known about a group that is nowhere.
+pub(crate) const NOT_FOUND: &str =
+    "Graph knows no group with this object id; if it was deleted for good, retire or replace its mapping";
+
 /// Whether a group is there.
 #[derive(Debug)]
 pub(crate) enum GroupPresence {
     There(Group),
-    Gone,
+    /// In the recycle bin.
+    Deleted,
+    /// Nobody knows it: it was deleted for good, or the id belongs to another tenant.
+    NotFound,
     Unknown(String),
 }
 
@@ -30,8 +37,8 @@ impl Pull {
     /// Looks for a group.
     ///
     /// A group in the recycle bin is gone: it opens nothing in Entra either, and its SCIM client sends a DELETE for it.
-    /// The bin shows groups only to applications with `Group.Read.All`; without it the list of groups is the second
-    /// question.
+    /// One that Graph does not know at all may also be an id of another tenant, so that nothing is concluded from it;
+    /// that a group was deleted for good is told by the delta.
     pub(crate) async fn group(&self, id: &str) -> Result<GroupPresence, AdapterError> {
         const OPERATION: &str = "read_group";
         if guid(id).is_none() {
@@ -47,12 +54,11 @@ impl Pull {
         if !refusal.is_not_found() {
             return Ok(GroupPresence::Unknown(refusal.reason("GroupMember.Read.All")));
         }
-        if self.in_recycle_bin(OPERATION, id).await? || self.list_lacks(OPERATION, "groups", id).await? {
-            return Ok(GroupPresence::Gone);
-        }
-        Ok(GroupPresence::Unknown(
-            "Graph does not find the group and does not confirm that it is gone".into(),
-        ))
+        Ok(if self.in_recycle_bin(OPERATION, id).await? {
+            GroupPresence::Deleted
+        } else {
+            GroupPresence::NotFound
+        })
     }
 
     /// Looks for a user.
