@@ -12,5 +12,6 @@ mod durability;
 mod harness;
 mod lifecycle;
 mod promises;
+mod push_clients;
 mod races;
 mod rooms_and_groups;

@@ -31,7 +31,7 @@ impl Endpoint {
 
 async fn answer(State(resources): State<Resources>, method: Method, uri: Uri, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let mut resources = resources.lock().unwrap();
+    let mut resources = resources.lock().expect("no request panics");
     let path = uri.path().to_owned();
     let known = resources.contains_key(&path);
     match method {
