@@ -1,20 +1,21 @@
 //! Lists: `GET` on an endpoint and `POST` on `/.search`, by index and by cursor.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use usher_scim::cursor::CursorScope;
-use usher_scim::filter::lookup::Lookup;
+use usher_scim::filter::lookup::{IndexOp, IndexValue, IndexedAttribute, IndexedTerm, Lookup};
 use usher_scim::list::Page;
 use usher_scim::schema::ResourceType;
 use usher_scim::sort::{Sort, SortOrder};
 use usher_scim::{Filter, ListQuery, Projection, ScimError, urn};
 use usher_storage::query::directory::{self, Order, Part};
-use usher_storage::{SourceKey, Tx};
+use usher_storage::{SourceKey, Tx, query};
 use uuid::Uuid;
 
 use super::pages::{self, Row};
-use super::{Answer, Call, Failure, Inputs, render, scan};
+use super::{Answer, Call, Failure, Inputs, scan, shown};
 
 /// A list asked for by the parameters of the URL.
 pub(super) async fn by_query(
@@ -88,11 +89,21 @@ async fn list(
     types: &'static [&'static ResourceType],
     query: ListQuery,
 ) -> Result<Answer, Failure> {
+    let parts: Vec<TypePart> = types
+        .iter()
+        .map(|one| TypePart::plan(one, query.filter.as_ref()))
+        .collect::<Result<_, _>>()?;
+    if let (Page::Index(start), [part]) = (&query.page, parts.as_slice())
+        && let Some(name) = part.user_name()
+    {
+        return user_by_name(call, name.to_owned(), *start, &query).await;
+    }
     let endpoint = if types.len() == 1 { types[0].endpoint } else { "/" };
+    let digest = query.digest();
     let scope = CursorScope {
         source: call.source.name.as_str(),
         endpoint,
-        query: &query.digest(),
+        query: &digest,
     };
     let now = Timestamp::from_microsecond(call.state.engine.now().as_micros()).unwrap_or(Timestamp::MAX);
     let start = match &query.page {
@@ -109,10 +120,6 @@ async fn list(
         }
     };
     let limits = call.limits();
-    let parts = types
-        .iter()
-        .map(|one| TypePart::plan(one, query.filter.as_ref()))
-        .collect::<Result<_, _>>()?;
     let listing = Arc::new(Listing {
         source: call.source.key,
         base: Arc::clone(&call.source.base),
@@ -151,22 +158,49 @@ async fn list(
     Ok(Answer::ok(wrap(&shown, start_index, next)))
 }
 
+/// What identity providers ask before every change: the one user with a name, or nobody.
+async fn user_by_name(call: &Call, name: String, start: usize, query: &ListQuery) -> Result<Answer, Failure> {
+    let (source, base) = (call.source.key, &call.source.base);
+    let wants_groups = query.projection.wants_groups();
+    let found = call
+        .read_few(move |tx| {
+            let name = name.clone();
+            Box::pin(async move { Ok(query::shown::user_by_name(tx, source, &name, wants_groups).await?) })
+        })
+        .await?;
+    let limits = call.limits();
+    let limit = query.page_size(limits.page_size, limits.max_page_size);
+    let is_on_page = start == 1 && limit > 0;
+    let resources = match found.as_ref().filter(|_| is_on_page) {
+        Some(user) => shown::bytes(user, &shown::about(user, base), base, &query.projection)?,
+        None => Vec::new(),
+    };
+    let shown = Shown {
+        total: usize::from(found.is_some()),
+        count: usize::from(!resources.is_empty()),
+        resources,
+        next: None,
+    };
+    Ok(Answer::ok(wrap(&shown, Some(start), None)))
+}
+
 /// The ListResponse around resources that are JSON already.
 fn wrap(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
-    let mut head = usher_scim::Attributes::new();
-    head.insert("schemas".into(), serde_json::json!([urn::LIST_RESPONSE]));
-    head.insert("totalResults".into(), shown.total.into());
+    let mut bytes = Vec::with_capacity(shown.resources.len() + 192);
+    let (list, total, count) = (urn::LIST_RESPONSE, shown.total, shown.count);
+    let mut put =
+        |text: std::fmt::Arguments<'_>| bytes.write_fmt(text).expect("memory takes all that is written");
+    put(format_args!(
+        "{{\"schemas\":[\"{list}\"],\"totalResults\":{total}"
+    ));
     if let Some(start) = start_index {
-        head.insert("startIndex".into(), start.into());
+        put(format_args!(",\"startIndex\":{start}"));
     }
-    head.insert("itemsPerPage".into(), shown.count.into());
+    put(format_args!(",\"itemsPerPage\":{count}"));
     if let Some(next) = next {
-        head.insert("nextCursor".into(), next.into());
+        put(format_args!(",\"nextCursor\":{}", serde_json::Value::from(next)));
     }
-    let mut bytes = render::to_bytes(&head);
-    bytes.pop();
-    bytes.reserve(shown.resources.len() + 20);
-    bytes.extend_from_slice(b",\"Resources\":[");
+    put(format_args!(",\"Resources\":["));
     bytes.extend_from_slice(&shown.resources);
     bytes.extend_from_slice(b"]}");
     bytes
@@ -199,6 +233,20 @@ impl TypePart {
             lookup: plan.lookup,
             filter: (!exact).then(|| filter.clone()),
         })
+    }
+}
+
+impl TypePart {
+    /// The user name that is asked for, if nothing else is.
+    fn user_name(&self) -> Option<&str> {
+        match &self.lookup {
+            Lookup::Indexed(IndexedTerm {
+                attribute: IndexedAttribute::UserName,
+                op: IndexOp::Equal,
+                value: IndexValue::Text(name),
+            }) if self.kind == Kind::Users && self.filter.is_none() => Some(name),
+            _ => None,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod members;
 mod pages;
 mod render;
 mod scan;
+mod shown;
 mod target;
 mod users;
 

@@ -8,6 +8,7 @@ use usher_scim::resource::{Meta, location, represent};
 use usher_scim::schema::{GROUP_TYPE, ResourceType, USER_TYPE};
 use usher_scim::{Attributes, Projection, ScimError};
 use usher_storage::query::group::GroupRow;
+use usher_storage::query::shown::ShownUser;
 use usher_storage::query::user::UserRow;
 
 use super::Failure;
@@ -24,7 +25,7 @@ pub(super) fn about_group(row: &GroupRow, base: &str) -> About {
     about(&GROUP_TYPE, row.id.to_string(), row.version, base)
 }
 
-fn about(resource_type: &ResourceType, id: String, version: i64, base: &str) -> About {
+pub(super) fn about(resource_type: &ResourceType, id: String, version: i64, base: &str) -> About {
     About {
         location: location(resource_type, &id, base),
         etag: etag(tag_number(version)),
@@ -48,12 +49,28 @@ pub(super) fn user(
     base: &str,
 ) -> Attributes {
     let about = about_user(row, base);
-    let mut resource = represent(
+    whole_user(&about, (row.created, row.modified), attributes, groups, base)
+}
+
+/// The same, for a user that was read to be shown.
+pub(super) fn shown_user(user: &ShownUser, about: &About, attributes: Attributes, base: &str) -> Attributes {
+    whole_user(
+        about,
+        (user.created, user.modified),
         attributes,
-        &USER_TYPE,
-        &meta(&about, row.created, row.modified),
+        Some(&user.groups),
         base,
-    );
+    )
+}
+
+fn whole_user(
+    about: &About,
+    (created, modified): (usher_core::Timestamp, usher_core::Timestamp),
+    attributes: Attributes,
+    groups: Option<&[(SourceGroupId, String)]>,
+    base: &str,
+) -> Attributes {
+    let mut resource = represent(attributes, &USER_TYPE, &meta(about, created, modified), base);
     let groups: Vec<Value> = groups
         .unwrap_or_default()
         .iter()
@@ -88,7 +105,7 @@ fn meta<'a>(about: &'a About, created: usher_core::Timestamp, modified: usher_co
     }
 }
 
-fn instant(timestamp: usher_core::Timestamp) -> Timestamp {
+pub(super) fn instant(timestamp: usher_core::Timestamp) -> Timestamp {
     Timestamp::from_microsecond(timestamp.as_micros()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

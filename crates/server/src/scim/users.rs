@@ -12,7 +12,7 @@ use usher_storage::query::user::UserRow;
 use usher_storage::{SourceKey, StorageError, Tx, query};
 
 use super::call::{check_version, tag_number};
-use super::{Answer, Call, Failure, Inputs, render};
+use super::{Answer, Call, Failure, Inputs, render, shown};
 
 type Groups = Option<Vec<(SourceGroupId, String)>>;
 
@@ -52,32 +52,22 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
     let projection = inputs.projection()?;
     let (id, source) = (parse_id(id)?, call.source.key);
     let wants_groups = projection.wants_groups();
-    let (row, groups) = call
+    let user = call
         .read_few(move |tx| {
-            Box::pin(async move {
-                let row = find(tx, source, id).await?;
-                let groups = groups_of(tx, id, wants_groups).await?;
-                Ok((row, groups))
-            })
+            Box::pin(async move { Ok(query::shown::user_by_id(tx, source, id, wants_groups).await?) })
         })
-        .await?;
+        .await?
+        .ok_or_else(not_found)?;
+    let base = &call.source.base;
+    let about = shown::about(&user, base);
     if inputs
         .if_none_match
-        .is_some_and(|tags| tags.contains(tag_number(row.version)))
+        .is_some_and(|tags| tags.contains(tag_number(user.version)))
     {
-        return Ok(Answer::empty(
-            StatusCode::NOT_MODIFIED,
-            Some(render::about_user(&row, &call.source.base)),
-        ));
+        return Ok(Answer::empty(StatusCode::NOT_MODIFIED, Some(about)));
     }
-    answer(
-        call,
-        StatusCode::OK,
-        &row,
-        render::stored(&row.resource)?,
-        groups.as_deref(),
-        &projection,
-    )
+    let body = shown::bytes(&user, &about, base, &projection)?;
+    Ok(Answer::resource(StatusCode::OK, about, body))
 }
 
 /// PUT: the whole user anew; what is left out is cleared.

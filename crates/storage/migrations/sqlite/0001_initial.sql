@@ -125,7 +125,8 @@ CREATE TABLE group_member (
     doubt_us INTEGER,
     PRIMARY KEY (group_id, user_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX group_member_user ON group_member (user_id, group_id);
+-- With `sides`, so that the groups of a user, which most answers show, are read from the index alone.
+CREATE INDEX group_member_user ON group_member (user_id, group_id, sides);
 
 -- Of sources that are pushed and pulled: members that a push removed. A read that still sees them, perhaps because the
 -- provider's index lags, brings nobody back by itself.

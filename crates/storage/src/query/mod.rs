@@ -23,6 +23,7 @@ pub mod pull_run;
 pub mod pulled;
 pub mod restore;
 pub mod room;
+pub mod shown;
 pub mod source;
 pub mod token;
 pub mod user;
