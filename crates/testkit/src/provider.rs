@@ -64,8 +64,14 @@ pub trait Provider: Sized {
     fn seen(&self) -> Vec<Seen>;
 
     /// A new adapter with credentials that the fake takes. It has no patience: it gives up on the first refusal to
-    /// answer, and waits at most a quarter of a second for an answer.
+    /// answer. It waits for an answer as long as a busy machine may need, ten seconds or more.
     fn adapter(&self) -> Arc<dyn ProvisioningAdapter>;
+
+    /// The same, but it waits at most a quarter of a second. The suite uses it where no answer will come, and does not
+    /// hold it against the adapter when it also gives up elsewhere.
+    fn hasty_adapter(&self) -> Arc<dyn ProvisioningAdapter> {
+        self.adapter()
+    }
 
     /// An adapter that can only be pushed to, as it is configured without credentials; `None` when this kind is never
     /// without them.

@@ -8,14 +8,14 @@ use usher_core::{
     AdapterError, Capabilities, Checkpoint, DirectoryChange, ErrorKind, ProvisioningAdapter, ReadOutcome,
     ReadRequest, ReadScope, WantedGroup,
 };
-use usher_fakes::Directory;
+use usher_fakes::{Directory, Fault};
 
 use crate::company::{none_missing, truth};
 use crate::promise::ensure;
 use crate::{Broken, Model, Page, Provider, Recorder};
 
-/// A read that takes longer has no end. Adapters under test wait a quarter of a second for an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A read that takes longer has no end.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One read, as it went.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ pub struct Reader<'p, P> {
     model: Model,
     checkpoint: Option<Checkpoint>,
     adapter: Option<Arc<dyn ProvisioningAdapter>>,
+    hasty: bool,
 }
 
 impl<P> Clone for Reader<'_, P> {
@@ -70,6 +71,7 @@ impl<P> Clone for Reader<'_, P> {
             model: self.model.clone(),
             checkpoint: self.checkpoint.clone(),
             adapter: self.adapter.clone(),
+            hasty: self.hasty,
         }
     }
 }
@@ -85,6 +87,7 @@ impl<'p, P: Provider> Reader<'p, P> {
             model: Model::default(),
             checkpoint: None,
             adapter: None,
+            hasty: false,
         }
     }
 
@@ -116,6 +119,11 @@ impl<'p, P: Provider> Reader<'p, P> {
     /// Makes all further reads by one adapter; otherwise each read is by a new one, which has to ask for its token too.
     pub fn keep_adapter(&mut self) {
         self.adapter = Some(self.provider.adapter());
+    }
+
+    /// Makes the next read in haste if this fault is about, so that waiting for no answer does not take long.
+    pub fn meet(&mut self, fault: Fault) {
+        self.hasty = fault == Fault::NoAnswer;
     }
 
     /// Goes on from this checkpoint.
@@ -243,7 +251,12 @@ impl<'p, P: Provider> Reader<'p, P> {
             scope: ReadScope::Groups(self.wanted.clone()),
             checkpoint,
         };
-        let adapter = self.adapter.clone().unwrap_or_else(|| self.provider.adapter());
+        let adapter = match &self.adapter {
+            _ if self.hasty => self.provider.hasty_adapter(),
+            Some(adapter) => Arc::clone(adapter),
+            None => self.provider.adapter(),
+        };
+        self.hasty = false;
         let read = read_by(&*adapter, self.provider, request, refuses).await?;
         for change in read.changes() {
             self.model.apply(change);
@@ -265,7 +278,7 @@ pub(crate) async fn read_once<P: Provider>(
     read_by(&*provider.adapter(), provider, request, refuses).await
 }
 
-async fn read_by<P: Provider>(
+pub(crate) async fn read_by<P: Provider>(
     adapter: &dyn ProvisioningAdapter,
     provider: &P,
     request: ReadRequest,

@@ -34,11 +34,14 @@ pub async fn what_could_not_be_seen_is_never_gone<P: Provider>() -> Outcome {
                 let when =
                     format!("after a complete read with {length} × {fault:?} from request {number} on");
                 let trouble = Trouble::begin(&provider, number, length, fault)?;
+                reader.meet(fault);
                 let read = reader.full().await?;
                 let reached = trouble.end();
                 reader.lost_nobody(&believed, &when)?;
                 if !reached {
-                    read.succeeded()?;
+                    if fault != Fault::NoAnswer {
+                        read.succeeded()?;
+                    }
                     break;
                 }
                 reader.settle().await?;
@@ -62,6 +65,7 @@ pub async fn what_could_not_be_seen_of_a_delta_is_never_gone<P: Provider>() -> O
                 let believed = reader.believed();
                 let when = format!("after a delta with {length} × {fault:?} from request {number} on");
                 let trouble = Trouble::begin(&provider, number, length, fault)?;
+                reader.meet(fault);
                 reader.next().await?;
                 let reached = trouble.end();
                 reader.lost_nobody(&believed, &when)?;
@@ -87,6 +91,7 @@ pub async fn what_was_unknown_is_known_after_the_next_read<P: Provider>() -> Out
         for number in 0.. {
             let mut reader = reader.clone();
             let trouble = Trouble::begin(&provider, number, 1, fault)?;
+            reader.meet(fault);
             reader.next().await?;
             let reached = trouble.end();
             reader.catch_up().await?;

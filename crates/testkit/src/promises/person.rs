@@ -1,12 +1,13 @@
 //! Reads of one person.
 
 use usher_core::{Capabilities, DirectoryChange, ErrorKind, ReadRequest, ReadScope, UnknownScope};
+use usher_fakes::Fault;
 
 use super::{KEPT, company, description, excluded};
 use crate::company::{Company, none_missing, truth, user_id};
 use crate::order::group_of;
 use crate::promise::ensure;
-use crate::reader::read_once;
+use crate::reader::{read_by, read_once};
 use crate::trouble::{Trouble, noticeable};
 use crate::{Broken, Model, Outcome, Provider, Read};
 
@@ -64,7 +65,11 @@ pub async fn what_could_not_be_seen_of_a_person_is_never_gone<P: Provider>() -> 
     for fault in noticeable::<P>() {
         for number in 0.. {
             let trouble = Trouble::begin(&provider, number, 1, fault)?;
-            let read = read_once(&provider, person(&company, id), None).await?;
+            let adapter = match fault {
+                Fault::NoAnswer => provider.hasty_adapter(),
+                _ => provider.adapter(),
+            };
+            let read = read_by(&*adapter, &provider, person(&company, id), None).await?;
             let reached = trouble.end();
             let mut believed = model.clone();
             read.changes().for_each(|change| believed.apply(change));

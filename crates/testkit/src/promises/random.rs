@@ -114,12 +114,17 @@ async fn tell<P: Provider>(tale: &Tale) -> Result<(), Broken> {
             Step::Read(complete, wrong) => {
                 let believed = reader.believed();
                 let first = provider.faults().requests();
+                let mut hasty = false;
                 told.clear();
                 let _ = write!(told, "after step {number}");
                 for (request, fault) in wrong {
                     let fault = faults[fault % faults.len()];
                     provider.faults().at(first + request, fault);
+                    hasty |= fault == Fault::NoAnswer;
                     let _ = write!(told, ", {fault:?} at request {request}");
+                }
+                if hasty {
+                    reader.meet(Fault::NoAnswer);
                 }
                 if *complete {
                     reader.full().await?;

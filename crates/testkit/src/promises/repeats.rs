@@ -24,6 +24,7 @@ pub async fn a_failed_read_may_be_repeated_from_the_same_checkpoint<P: Provider>
             // Twice at the same place, as an outage does.
             for _ in 0..2 {
                 let trouble = Trouble::begin(&provider, number, 1, fault)?;
+                reader.meet(fault);
                 let read = reader.next().await?;
                 reached |= trouble.end();
                 if read.result.is_ok() {

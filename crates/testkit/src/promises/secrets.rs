@@ -8,7 +8,7 @@ use usher_fakes::Fault;
 use super::{KEPT, company};
 use crate::company::direct;
 use crate::promise::ensure;
-use crate::reader::read_once;
+use crate::reader::read_by;
 use crate::trouble::Trouble;
 use crate::{Outcome, Provider};
 
@@ -23,12 +23,17 @@ pub async fn no_secret_is_shown<P: Provider>() -> Outcome {
         ..GroupQuery::default()
     };
     for fault in [None].into_iter().chain(Fault::ALL.map(Some)) {
+        let new_adapter = || match fault {
+            Some(Fault::NoAnswer) => provider.hasty_adapter(),
+            _ => provider.adapter(),
+        };
         for number in 0..3 {
             let trouble = match fault {
                 Some(fault) => Some(Trouble::begin(&provider, number, 4, fault)?),
                 None => None,
             };
-            let read = read_once(
+            let read = read_by(
+                &*new_adapter(),
                 &provider,
                 ReadRequest::of_groups(vec![direct(&company.board)]),
                 None,
@@ -46,11 +51,11 @@ pub async fn no_secret_is_shown<P: Provider>() -> Outcome {
         if let Some(fault) = fault {
             provider.faults().always("", fault);
         }
-        match provider.adapter().check().await {
+        match new_adapter().check().await {
             Ok(report) => shown.push(("a report", format!("{report:?}"))),
             Err(error) => shown.push(("an error of check", told(&error))),
         }
-        match provider.adapter().list_groups(query.clone()).await {
+        match new_adapter().list_groups(query.clone()).await {
             Ok(groups) => shown.push(("a list", format!("{groups:?}"))),
             Err(error) => shown.push(("an error of list_groups", told(&error))),
         }
