@@ -229,10 +229,12 @@ pub(super) fn plan(engine: &Engine, reader: &Reader, request: &ReadRequest) -> R
         ReadScope::Groups(groups) | ReadScope::Person { groups, .. } => groups.as_slice(),
         ReadScope::AllGroups => &[],
     };
+    let tells = reader.adapter.describe().capabilities.application_assignments;
     ReadPlan {
         source: reader.name.clone(),
         begun: engine.now(),
-        require_assignment: reader.pull.require_assignment,
+        // A provider that does not tell would keep everybody out for ever.
+        require_assignment: reader.pull.require_assignment && tells,
         settle: reader.pull.settle.duration(),
         delta: request.checkpoint.is_some(),
         nested: groups

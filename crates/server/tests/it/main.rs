@@ -10,6 +10,7 @@ mod groups;
 mod lists;
 mod okta;
 mod protocol;
+mod pull;
 mod service;
 mod tolerance;
 mod world;

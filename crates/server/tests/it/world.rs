@@ -13,14 +13,15 @@ use tower::ServiceExt;
 use usher_core::{ManualClock, Role, SourceName};
 use usher_engine::{Actor, Cause, Engine};
 use usher_server::access::{self, IssuedToken, Purpose, TokenRequest};
-use usher_server::config::{Config, Period};
-use usher_server::{Sources, Usher, router};
+use usher_server::config::{Config, Period, Rules};
+use usher_server::{AppState, Sources, Usher, router};
 
 /// A deployment of its own, gone with the test.
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
+    pub(crate) state: AppState,
     pub(crate) token: String,
     _folder: TempDir,
 }
@@ -41,6 +42,11 @@ impl World {
 
     /// With more configuration.
     pub(crate) async fn with(more: &str) -> Self {
+        Self::with_program(&Usher::new(), more).await
+    }
+
+    /// With more adapters and more configuration.
+    pub(crate) async fn with_program(program: &Usher, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let text = format!(
             "[organisation]\ndomains = [\"*\"]\n[storage]\nurl = \"sqlite:{}/usher.db\"\n\
@@ -49,9 +55,7 @@ impl World {
             folder.path().display()
         );
         let config: Config = toml::from_str(&text).expect("a valid configuration");
-        let rules = config
-            .check(Usher::new().registry())
-            .expect("a valid configuration");
+        let rules = config.check(program.registry()).expect("a valid configuration");
         let clock = Arc::new(ManualClock::new("2026-02-01T09:00:00Z".parse().expect("a time")));
         let engine = usher_server::open(&config, Arc::<ManualClock>::clone(&clock))
             .await
@@ -59,17 +63,27 @@ impl World {
         usher_server::apply(&engine, &rules, Sources::Exactly)
             .await
             .expect("rules");
-        let url = "https://usher.example";
-        let state = usher_server::state(engine.clone(), Arc::new(config), &rules, url)
-            .await
-            .expect("state");
+        let state = start(&engine, Arc::new(config), &rules).await;
         let token = issue(&engine, Purpose::Source(source("idp")), None).await.token;
         Self {
             engine,
             clock,
-            router: router(state),
+            router: router(state.clone()),
+            state,
             token,
             _folder: folder,
+        }
+    }
+
+    /// The same deployment, as a new process sees it.
+    pub(crate) async fn restarted(self, program: &Usher) -> Self {
+        let config = Arc::clone(&self.state.config);
+        let rules = config.check(program.registry()).expect("a valid configuration");
+        let state = start(&self.engine, config, &rules).await;
+        Self {
+            router: router(state.clone()),
+            state,
+            ..self
         }
     }
 
@@ -263,6 +277,12 @@ pub(crate) async fn eventually<T>(
         );
         tokio::task::yield_now().await;
     }
+}
+
+async fn start(engine: &Engine, config: Arc<Config>, rules: &Rules) -> AppState {
+    usher_server::state(engine.clone(), config, rules, "https://usher.example")
+        .await
+        .expect("state")
 }
 
 async fn issue(engine: &Engine, purpose: Purpose, expires_in: Option<Period>) -> IssuedToken {

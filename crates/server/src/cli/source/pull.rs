@@ -110,7 +110,6 @@ pub(super) fn check(context: &Context<'_>, source: &str) -> Result<(), CliError>
     Err(EngineError::refused(
         "check_failed",
         view.refusal
-            .clone()
             .unwrap_or_else(|| format!("source '{source}' cannot do all that it needs")),
         "grant what is missing at the provider, and check again",
     )
