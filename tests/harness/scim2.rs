@@ -18,7 +18,7 @@ pub struct Scim2 {
 impl Scim2 {
     /// Starts the client, which reads the discovery endpoints first.
     #[track_caller]
-    pub(super) fn connect(python: &Path, address: &str, token: &str) -> Self {
+    pub fn connect(python: &Path, address: &str, token: &str) -> Self {
         let mut child = Command::new(python)
             .args([
                 "-B",
