@@ -39,7 +39,7 @@ struct Then {
 const NEEDS: &[Need] = &[
     Need {
         name: "python",
-        why: "drives the binary with scim2-client and scim2-tester, which are not ours",
+        why: "drives the binary with scim2-client, scim2-server and scim2-tester, which are not ours",
         packages: &["python3-venv"],
         where_present: false,
         is_there: |_| succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
