@@ -17,6 +17,11 @@ const MAY_KNOW: &[(&str, May)] = &[
     ("usher-engine", May::Know(&["usher-core", "usher-storage"])),
     ("usher-fakes", May::Know(&["usher-core", "usher-scim"])),
     ("usher-testkit", May::Know(&["usher-core", "usher-fakes"])),
+    // An integrator's crate, so it also runs the program.
+    (
+        "usher-adapter-example",
+        May::Know(&["usher-core", "usher-outbound", "usher-server"]),
+    ),
     (
         "usher-adapter-*",
         May::Know(&["usher-core", "usher-scim", "usher-outbound"]),
@@ -31,6 +36,9 @@ const FOR_TESTS: &[&str] = &["usher-fakes", "usher-testkit"];
 
 /// Crates that nothing depends on.
 const NOBODY_KNOWS: &[&str] = &["usher-bench", "usher-xtask", "usher-server"];
+
+/// Crates that run the program all the same.
+const RUN_THE_PROGRAM: &[&str] = &["usher-bench", "usher-adapter-example"];
 
 /// Packages of which the tree may hold one at most: two would link, and then disagree.
 const ONE_OF: &[(&[&str], &str)] = &[
@@ -93,7 +101,7 @@ fn judge(name: &str, may: &May, dependency: &Value) -> Option<Finding> {
         May::Know(known) => known.contains(&other),
     };
     let allowed = (allowed || (for_tests && FOR_TESTS.contains(&other)))
-        && (!NOBODY_KNOWS.contains(&other) || (name == "usher-bench" && other == "usher-server"));
+        && (!NOBODY_KNOWS.contains(&other) || (RUN_THE_PROGRAM.contains(&name) && other == "usher-server"));
     (!allowed).then(|| Finding {
         place: name.to_owned(),
         what: format!("depends on {other}, against the direction of dependencies"),
@@ -177,6 +185,8 @@ mod tests {
         assert!(refused("usher-adapter-scim", "usher-testkit", None));
         assert!(!refused("usher-server", "usher-adapter-scim", None));
         assert!(refused("usher-server", "usher-xtask", None));
+        assert!(!refused("usher-adapter-example", "usher-server", Some("dev")));
+        assert!(refused("usher-adapter-example", "usher-storage", Some("dev")));
     }
 
     #[test]
