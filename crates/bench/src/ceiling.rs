@@ -168,7 +168,7 @@ mod tests {
     /// One source, one person with an account, one group and one room with a mapping.
     const WORLD: &str = "
         INSERT INTO source VALUES (1, 'idp', 'scim', 'push', 'active', NULL, 1, NULL);
-        INSERT INTO source_group VALUES (X'0b', 1, NULL, NULL, 'Board', 'board', 0, NULL, 1, 1, 1, '{}');";
+        INSERT INTO source_group VALUES (X'0b', 1, NULL, NULL, 'Board', 'board', 0, NULL, 1, 1, 1, '{}', 1, 1);";
 
     #[tokio::test]
     async fn a_replay_writes_exactly_what_was_written() {

@@ -7,10 +7,27 @@ use anyhow::{Context as _, Result};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params};
 
-/// Tables that a change of members writes new rows into, parents before children, and how to find the rows of
-/// one change. `columns` stands for the table's columns.
+/// Tables that a change of members or a first read writes new rows into, parents before children, and how to find the
+/// rows of one change. `columns` stands for the table's columns.
 const WRITTEN: &[(&str, &str)] = &[
     ("change", "SELECT columns FROM change t WHERE t.id = ?1"),
+    (
+        "person",
+        "SELECT columns FROM event e CROSS JOIN person t ON t.id = e.person_id
+         WHERE e.change_id = ?1 AND e.kind = 'directory.user.created' ORDER BY e.seq",
+    ),
+    (
+        "source_user",
+        "SELECT columns FROM event e
+         CROSS JOIN source_user t ON t.id = unhex(replace(e.data ->> '$.user', '-', ''))
+         WHERE e.change_id = ?1 AND e.kind = 'directory.user.created' ORDER BY e.seq",
+    ),
+    (
+        "source_group",
+        "SELECT columns FROM event e
+         CROSS JOIN source_group t ON t.id = unhex(replace(e.data ->> '$.group', '-', ''))
+         WHERE e.change_id = ?1 AND e.kind = 'directory.group.created' ORDER BY e.seq",
+    ),
     (
         "group_member",
         "SELECT columns FROM event e CROSS JOIN json_each(e.data, '$.added') a
@@ -34,7 +51,10 @@ const WRITTEN: &[(&str, &str)] = &[
     ),
 ];
 
-/// The rows that one change wrote into one table.
+/// At most so many rows in one statement: SQLite takes 32,766 values.
+const STATEMENT: usize = 1_000;
+
+/// Rows that one change wrote into one table.
 #[derive(Debug)]
 pub(crate) struct Rows {
     /// The table.
@@ -114,11 +134,11 @@ impl Database {
                     (0..columns.len()).map(|place| row.get(place)).collect()
                 })?
                 .collect::<Result<Vec<Vec<Value>>, _>>()?;
-            rows.push(Rows {
+            rows.extend(read.chunks(STATEMENT).map(|read| Rows {
                 table,
-                columns,
-                rows: read,
-            });
+                columns: columns.clone(),
+                rows: read.to_vec(),
+            }));
         }
         let mut groups = self.connection.prepare_cached(
             "SELECT unhex(replace(data ->> '$.group', '-', '')), sum(json_array_length(data, '$.added'))

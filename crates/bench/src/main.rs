@@ -13,6 +13,8 @@ mod disk;
 mod load;
 mod measure;
 mod process;
+mod provider;
+mod reader;
 mod report;
 mod scim;
 mod sizes;

@@ -21,6 +21,8 @@ pub(crate) enum Unit {
     Millis,
     /// Mebibytes.
     Mebibytes,
+    /// Things.
+    Number,
     /// One figure divided by another.
     Ratio,
 }
@@ -31,6 +33,7 @@ impl Unit {
             Self::PerSecond => "/s",
             Self::Millis => "ms",
             Self::Mebibytes => "MiB",
+            Self::Number => "",
             Self::Ratio => "x",
         }
     }
@@ -40,6 +43,7 @@ impl Unit {
             Self::PerSecond => format!("{}/s", thousands(value)),
             Self::Millis => format!("{value:.3} ms"),
             Self::Mebibytes => format!("{value:.1} MiB"),
+            Self::Number => thousands(value),
             Self::Ratio => format!("{value:.2}"),
         }
     }
@@ -105,7 +109,7 @@ impl Row {
         let ceiling = self.ceiling?;
         let share = match self.unit {
             Unit::PerSecond => self.value / ceiling,
-            Unit::Millis | Unit::Mebibytes | Unit::Ratio => ceiling / self.value,
+            Unit::Millis | Unit::Mebibytes | Unit::Number | Unit::Ratio => ceiling / self.value,
         };
         share.is_finite().then_some(share)
     }

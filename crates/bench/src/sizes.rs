@@ -33,6 +33,16 @@ pub(crate) struct Sizes {
     pub(crate) lookups: usize,
     /// Rows of group members at the end.
     pub(crate) member_rows: usize,
+    /// Members of a first read, and of the large group where one is compared with a small one.
+    pub(crate) pull_members: usize,
+    /// Members of each other group that is read.
+    pub(crate) pull_group: usize,
+    /// Rounds of changes that are read.
+    pub(crate) pull_rounds: usize,
+    /// Members of the largest read.
+    pub(crate) pull_most: usize,
+    /// People in the groups of the largest read.
+    pub(crate) pull_people: usize,
 }
 
 impl Sizes {
@@ -53,6 +63,11 @@ impl Sizes {
         block: 48,
         lookups: 60_000,
         member_rows: 1_000_000,
+        pull_members: 100_000,
+        pull_group: 1_000,
+        pull_rounds: 20,
+        pull_most: 1_000_000,
+        pull_people: 100_000,
     };
 
     /// For trying.
@@ -72,5 +87,10 @@ impl Sizes {
         block: 48,
         lookups: 20_000,
         member_rows: 20_000,
+        pull_members: 2_000,
+        pull_group: 200,
+        pull_rounds: 4,
+        pull_most: 10_000,
+        pull_people: 2_000,
     };
 }

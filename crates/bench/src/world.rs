@@ -76,7 +76,7 @@ impl World {
         let config = folder.path().join("usher.toml");
         std::fs::write(&config, CONFIG)?;
 
-        let token = token(&usher, &config, folder.path())?;
+        let token = token(&usher, &config, folder.path(), ["--source", "idp"])?;
         let mut serve = command(&usher, folder.path());
         serve.arg("serve").arg("--config").arg(&config);
         let server = Process::start(serve, &folder.path().join("usher.log")).await?;
@@ -181,8 +181,8 @@ impl World {
                     for (number, group) in groups.into_iter().enumerate() {
                         let room = room(ids.make(), first + number);
                         query::room::insert(tx, &room).await?;
-                        let mapping =
-                            mapping(ids.make(), room.id, source.key, SourceGroupId::from_uuid(group));
+                        let bound = Some(SourceGroupId::from_uuid(group));
+                        let mapping = mapping(ids.make(), room.id, source.key, bound, group.to_string());
                         query::mapping::insert(tx, &mapping).await?;
                     }
                     Ok::<(), StorageError>(())
@@ -228,23 +228,24 @@ impl World {
             .send(call)
             .await?
             .expect(&[200])?;
-        let text = String::from_utf8_lossy(&answer.body);
-        match statements(&text) {
-            Some(count) => Ok(count),
-            None => bail!("/metrics does not name usher_storage_statements_total"),
-        }
+        metric(
+            &String::from_utf8_lossy(&answer.body),
+            "usher_storage_statements_total",
+        )
     }
 }
 
-fn statements(metrics: &str) -> Option<u64> {
-    let line = metrics
+/// A counter without labels in what `/metrics` answers.
+pub(crate) fn metric(metrics: &str, name: &str) -> Result<u64> {
+    metrics
         .lines()
-        .find_map(|line| line.strip_prefix("usher_storage_statements_total"))?;
-    line.trim().parse().ok()
+        .filter_map(|line| line.strip_prefix(name))
+        .find_map(|rest| rest.strip_prefix(' ')?.trim().parse().ok())
+        .with_context(|| format!("/metrics does not name {name}"))
 }
 
 /// The binary in the folder of the data, without what the developer set for a server of their own.
-fn command(usher: &Path, folder: &Path) -> Command {
+pub(crate) fn command(usher: &Path, folder: &Path) -> Command {
     let mut command = Command::new(usher);
     command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
@@ -255,11 +256,12 @@ fn command(usher: &Path, folder: &Path) -> Command {
     command
 }
 
-fn token(usher: &Path, config: &Path, folder: &Path) -> Result<String> {
+/// A token of the server's, for this purpose.
+pub(crate) fn token(usher: &Path, config: &Path, folder: &Path, purpose: [&str; 2]) -> Result<String> {
     let output = command(usher, folder)
-        .args([
-            "token", "create", "--source", "idp", "--label", "bench", "--json", "--config",
-        ])
+        .args(["token", "create", "--label", "bench", "--json"])
+        .args(purpose)
+        .arg("--config")
         .arg(config)
         .output()
         .context("cannot run usher")?;
@@ -279,7 +281,8 @@ fn id(resource: &serde_json::Value) -> Result<Uuid> {
     Ok(id.parse()?)
 }
 
-fn room(id: RoomId, number: usize) -> RoomRow {
+/// A room that is live.
+pub(crate) fn room(id: RoomId, number: usize) -> RoomRow {
     RoomRow {
         id,
         name: format!("Room {number}"),
@@ -295,19 +298,21 @@ fn room(id: RoomId, number: usize) -> RoomRow {
     }
 }
 
-fn mapping(
+/// A confirmed mapping of a group, known already or not, to a room.
+pub(crate) fn mapping(
     id: MappingId,
     room: RoomId,
     source: usher_storage::SourceKey,
-    group: SourceGroupId,
+    group: Option<SourceGroupId>,
+    reference: String,
 ) -> MappingRow {
     let now = SystemClock.now();
     MappingRow {
         id,
         room,
         source,
-        group: Some(group),
-        group_ref: group.to_string(),
+        group,
+        group_ref: reference,
         named_by: GroupNaming::Id,
         level: LEVEL.to_owned(),
         rejoin: Rejoin::Ask,
@@ -330,7 +335,8 @@ mod tests {
     fn statements_are_found_among_the_metrics() {
         let text = "# TYPE usher_storage_statements_total counter\nusher_storage_reads_total 7\n\
                     usher_storage_statements_total 4711\n";
-        assert_eq!(statements(text), Some(4711));
-        assert_eq!(statements("usher_storage_reads_total 7\n"), None);
+        let name = "usher_storage_statements_total";
+        assert_eq!(metric(text, name).unwrap(), 4711);
+        assert!(metric("usher_storage_reads_total 7\n", name).is_err());
     }
 }

@@ -6,6 +6,7 @@ mod lookups;
 mod machine;
 mod memberships;
 mod memory;
+mod pull;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,6 +44,8 @@ pub(crate) enum Section {
     Lookups,
     /// Memory with all data in place.
     Memory,
+    /// Reading a provider, with servers of its own.
+    Pull,
 }
 
 impl Section {
@@ -57,6 +60,7 @@ impl Section {
             Self::LargeGroup => "large-group",
             Self::Lookups => "lookups",
             Self::Memory => "memory",
+            Self::Pull => "pull",
         }
     }
 }
@@ -109,11 +113,14 @@ impl Bench {
         if rated.into_iter().any(wanted) {
             self.bare().await?;
         }
-        let served = Section::value_variants()
-            .iter()
-            .any(|section| !matches!(section, Section::Disk | Section::Bare) && wanted(*section));
+        let served = Section::value_variants().iter().any(|section| {
+            !matches!(section, Section::Disk | Section::Bare | Section::Pull) && wanted(*section)
+        });
         if served {
             self.served(&wanted).await?;
+        }
+        if wanted(Section::Pull) {
+            self.pull().await?;
         }
         if wanted(Section::Disk) {
             self.disk("after")?;
