@@ -94,3 +94,104 @@ async fn read(
         groups,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use usher_core::TypedId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Storage, StorageConfig};
+
+    /// Ada (1) is in three groups, of which only a read knows the third; nobody pushed Bob (2); Cyd (3) is in no group.
+    const WORLD: &[&str] = &[
+        "INSERT INTO source (id, name, kind, mode, state, first_seen_us)
+         VALUES (1, 'idp', 'scim', 'push', 'active', 1), (2, 'other', 'scim', 'push', 'active', 1)",
+        "INSERT INTO person (id, created_us) VALUES (X'09', 1)",
+        "INSERT INTO source_user (id, source_id, person_id, user_name, user_key, active, scope, version, created_us,
+            modified_us, resource, pushed)
+         SELECT unhex(printf('%032d', u.value)), 1, X'09', u.name, lower(u.name), 1, 'in', 5, 6, 7, '{}', u.value <> 2
+         FROM (SELECT 1 AS value, 'Ada' AS name UNION ALL SELECT 2, 'Bob' UNION ALL SELECT 3, 'Cyd') u",
+        "INSERT INTO source_group (id, source_id, display_name, name_key, version, created_us, modified_us, resource)
+         SELECT unhex(printf('%032d', g.value)), 1, 'Group ' || g.value, 'group ' || g.value, 1, 1, 1, '{}'
+         FROM (SELECT 12 AS value UNION ALL SELECT 11 UNION ALL SELECT 13) g",
+        "INSERT INTO group_member (group_id, user_id, named_us, sides)
+         SELECT id, unhex(printf('%032d', 1)), 1, CASE display_name WHEN 'Group 13' THEN 2 ELSE 1 END
+         FROM source_group",
+    ];
+
+    async fn world() -> (tempfile::TempDir, Storage) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/usher.db", folder.path().display());
+        let storage = Storage::open(StorageConfig::new(url)).await.unwrap();
+        let filled: Result<(), StorageError> = storage
+            .write(|tx| {
+                Box::pin(async move {
+                    for sql in WORLD {
+                        tx.execute(sql, &[]).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        filled.unwrap();
+        (folder, storage)
+    }
+
+    fn id<I: TypedId>(digits: u128) -> I {
+        I::from_uuid(Uuid::from_u128(digits))
+    }
+
+    #[tokio::test]
+    async fn a_user_comes_with_the_groups_that_a_push_named() {
+        let (_folder, storage) = world().await;
+        let found: Result<_, StorageError> = storage
+            .read_few(|tx| {
+                Box::pin(async move {
+                    let source = SourceKey(1);
+                    let by_id = user_by_id(tx, source, id(1), true).await?;
+                    let by_name = user_by_name(tx, source, "ADA", true).await?;
+                    let alone = user_by_id(tx, source, id(1), false).await?;
+                    let in_none = user_by_name(tx, source, "cyd", true).await?;
+                    Ok([by_id, by_name, alone, in_none])
+                })
+            })
+            .await;
+        let [by_id, by_name, alone, in_none] = found.unwrap().map(Option::unwrap);
+        let groups = vec![
+            (id(0x11), "Group 11".to_owned()),
+            (id(0x12), "Group 12".to_owned()),
+        ];
+        let ada = ShownUser {
+            id: id(1),
+            version: 5,
+            created: Timestamp::from_micros(6),
+            modified: Timestamp::from_micros(7),
+            resource: "{}".to_owned(),
+            groups,
+        };
+        assert_eq!(by_id, ada);
+        assert_eq!(by_name, ada);
+        assert!(alone.groups.is_empty() && in_none.groups.is_empty());
+        assert_eq!(in_none.id, id(3));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_shown_to_another_source_or_unpushed() {
+        let (_folder, storage) = world().await;
+        let found: Result<_, StorageError> = storage
+            .read_few(|tx| {
+                Box::pin(async move {
+                    let (own, other) = (SourceKey(1), SourceKey(2));
+                    Ok([
+                        user_by_id(tx, other, id(1), true).await?,
+                        user_by_name(tx, other, "ada", true).await?,
+                        user_by_id(tx, own, id(2), true).await?,
+                        user_by_name(tx, own, "bob", true).await?,
+                    ])
+                })
+            })
+            .await;
+        assert_eq!(found.unwrap(), [None, None, None, None]);
+    }
+}
