@@ -16,7 +16,7 @@ impl World {
         let faults = Faults::none();
         let server = ScimServer::start(&directory, habits, faults.clone())
             .await
-            .unwrap();
+            .expect("it runs");
         Self {
             directory,
             server,
@@ -26,13 +26,13 @@ impl World {
 
     async fn get_with(&self, token: &str, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
         let url = format!("{}{path}", self.server.base_url());
-        let url = url::Url::parse_with_params(&url, query).unwrap();
+        let url = url::Url::parse_with_params(&url, query).expect("a URL");
         let answer = reqwest::Client::new()
             .get(url)
             .bearer_auth(token)
             .send()
             .await
-            .unwrap();
+            .expect("it runs");
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
