@@ -37,6 +37,9 @@ struct Token {
     offset: usize,
     /// Whether this page was sent before.
     repeated: bool,
+    /// Whether this is the round that tells what is there, not what changed.
+    first: bool,
+    generation: u32,
 }
 
 impl Token {
@@ -63,8 +66,7 @@ impl World {
             Ok(token) => token,
             Err(refused) => return refused,
         };
-        if request.fault == Some(Fault::ExpiredCheckpoint) || token.since < self.forgotten && token.since > 0
-        {
+        if request.fault == Some(Fault::ExpiredCheckpoint) || token.generation != self.generation {
             return self.expired(kind);
         }
         let until = token.until.unwrap_or(now);
@@ -105,6 +107,7 @@ impl World {
             token.before = token.since;
             token.since = until;
             token.until = None;
+            token.first = false;
             token.offset = 0;
             let link = self.delta_link(kind, "$deltatoken", &token);
             self.delta_page(kind, items, "@odata.deltaLink", &link)
@@ -131,7 +134,25 @@ impl World {
             }
         }
         let ids = filtered(request.get("$filter"))?;
-        let since = if text == Some("latest") { now } else { 0 };
+        let latest = text == Some("latest");
+        if latest && self.options.latest_refused {
+            return Err(Reply::bad(
+                "Request_UnsupportedQuery",
+                "The newest token is not given.",
+            ));
+        }
+        let there = |id: &String| {
+            self.directory
+                .group(id)
+                .is_some_and(|group| group.life == Life::Live)
+        };
+        if let Some(id) = ids
+            .iter()
+            .find(|id| self.options.refuses_unknown_ids && !there(id))
+        {
+            return Err(Reply::not_found(id));
+        }
+        let since = if latest { now } else { 0 };
         Ok(Token {
             kind: kind.into(),
             select: request.select(),
@@ -141,6 +162,8 @@ impl World {
             until: None,
             offset: 0,
             repeated: false,
+            first: !latest,
+            generation: self.generation,
         })
     }
 
@@ -193,7 +216,7 @@ impl World {
         for (id, touched) in groups {
             let wanted = token.ids.is_empty() || token.ids.iter().any(|wanted| **wanted == *id);
             if let Some(group) = self.directory.group(&id).filter(|_| wanted) {
-                self.tell_group(&mut items, token, &group, touched, since == 0, minimal);
+                self.tell_group(&mut items, token, &group, touched, token.first, minimal);
             }
         }
         items
@@ -257,7 +280,7 @@ impl World {
         let users = users.into_iter().filter(wanted);
         users
             .filter_map(|id| self.directory.user(&id))
-            .filter(|user| since > 0 || user.life == Life::Live)
+            .filter(|user| !token.first || user.life == Life::Live)
             .map(|user| {
                 if user.life != Life::Live {
                     return removed(&user.id, user.life);

@@ -82,6 +82,10 @@ pub struct Options {
     pub page_size: Option<usize>,
     /// The most members of one group in one item of a delta.
     pub delta_members: usize,
+    /// Whether `$deltatoken=latest` is answered 400.
+    pub latest_refused: bool,
+    /// Whether a delta whose filter names a group that is not there is answered 404.
+    pub refuses_unknown_ids: bool,
     /// Whether a group that is restored comes with its members in the delta.
     pub restored_with_members: bool,
     /// Whether members who are in the recycle bin are listed and counted.
@@ -115,6 +119,8 @@ impl Default for Options {
             permissions: granted.map(String::from).into(),
             page_size: None,
             delta_members: 20,
+            latest_refused: false,
+            refuses_unknown_ids: false,
             restored_with_members: false,
             lists_deleted_members: false,
             hidden: BTreeSet::new(),
@@ -146,8 +152,8 @@ struct World {
     /// Access tokens that are good.
     tokens: BTreeSet<String>,
     issued: u32,
-    /// Delta tokens made before this number of the log are no longer known.
-    forgotten: u64,
+    /// Delta tokens of another generation are no longer known.
+    generation: u32,
 }
 
 impl Graph {
@@ -164,7 +170,7 @@ impl Graph {
             root,
             tokens: BTreeSet::new(),
             issued: 0,
-            forgotten: 0,
+            generation: 0,
         }));
         let router = Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token))
@@ -221,8 +227,7 @@ impl Graph {
 
     /// Every delta token made so far expires, as it does after seven days.
     pub fn expire_delta_tokens(&self) {
-        let mut world = locked(&self.state);
-        world.forgotten = world.directory.sequence() + 1;
+        locked(&self.state).generation += 1;
     }
 }
 
