@@ -240,9 +240,7 @@ impl Pull {
             .filter(|id| !followed.contains(id))
             .collect();
         fresh.sort_unstable();
-        for part in fresh.chunks(MOST_FILTERED) {
-            progress.streams.push(self.follow_groups(part).await?);
-        }
+        progress.streams = self.follow_groups(&fresh).await?;
         Ok(progress)
     }
 
@@ -285,7 +283,7 @@ impl Pull {
     ) -> Result<Progress, AdapterError> {
         let Some(old) = old else {
             let mut progress = Progress::new(true, self.follow_users().await?);
-            progress.streams.push(self.follow_groups(&[]).await?);
+            progress.streams.push(self.follow_all_groups().await?);
             self.walk_over_groups(Some(&mut progress), sink).await?;
             return Ok(progress);
         };

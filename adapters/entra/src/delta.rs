@@ -11,7 +11,7 @@ use usher_core::{
 };
 
 use crate::adapter::Pull;
-use crate::checkpoint::Stream;
+use crate::checkpoint::{MOST_FILTERED, Stream};
 use crate::client::{Consistency, Found, Refusal, literal, odd};
 use crate::fetch::{Fetched, Place};
 use crate::pages::Trail;
@@ -50,25 +50,57 @@ impl Followed {
 impl Pull {
     /// A link that tells what changes in all users from now on.
     pub(crate) async fn follow_users(&self) -> Result<String, AdapterError> {
-        self.newest_link(USERS, "users", &[("$select", USER_SELECT)], "User.Read.All")
-            .await
+        let found = self
+            .newest_link(USERS, "users", &[("$select", USER_SELECT)])
+            .await?;
+        match found {
+            Found::Yes(link) => Ok(link),
+            Found::No(refusal) => Err(forbidden(refusal, "User.Read.All")),
+        }
     }
 
-    /// A stream that tells what changes in these groups from now on; in all groups if there are none.
-    pub(crate) async fn follow_groups(&self, groups: &[&str]) -> Result<Stream, AdapterError> {
-        let clauses: Vec<String> = groups.iter().map(|id| format!("id eq {}", literal(id))).collect();
-        let filter = clauses.join(" or ");
-        let mut query = vec![("$select", GROUPS_SELECT)];
-        if !filter.is_empty() {
-            query.push(("$filter", &filter));
+    /// Streams that tell what changes in these groups from now on.
+    ///
+    /// A group that Graph does not want to follow, as it may do with an id that it does not know, gets none and is read
+    /// completely each time; the others do not suffer from it.
+    pub(crate) async fn follow_groups(&self, groups: &[&str]) -> Result<Vec<Stream>, AdapterError> {
+        let mut streams = Vec::new();
+        let mut open: Vec<&[&str]> = groups.chunks(MOST_FILTERED).collect();
+        while let Some(part) = open.pop() {
+            let clauses: Vec<String> = part.iter().map(|id| format!("id eq {}", literal(id))).collect();
+            match self.groups_link(Some(&clauses.join(" or "))).await? {
+                Found::Yes(link) => streams.push(Stream {
+                    link,
+                    groups: part.iter().map(|id| (*id).to_owned()).collect(),
+                }),
+                Found::No(refusal) if !matches!(refusal.status, 400 | 404) => {
+                    return Err(forbidden(refusal, "GroupMember.Read.All"));
+                }
+                Found::No(_) if part.len() > 1 => {
+                    let (one, other) = part.split_at(part.len() / 2);
+                    open.extend([one, other]);
+                }
+                Found::No(_) => {}
+            }
         }
-        let link = self
-            .newest_link(GROUPS, "groups", &query, "GroupMember.Read.All")
-            .await?;
-        Ok(Stream {
-            link,
-            groups: groups.iter().map(|id| (*id).to_owned()).collect(),
-        })
+        Ok(streams)
+    }
+
+    /// A stream that tells what changes in all groups from now on.
+    pub(crate) async fn follow_all_groups(&self) -> Result<Stream, AdapterError> {
+        match self.groups_link(None).await? {
+            Found::Yes(link) => Ok(Stream {
+                link,
+                groups: Vec::new(),
+            }),
+            Found::No(refusal) => Err(forbidden(refusal, "GroupMember.Read.All")),
+        }
+    }
+
+    async fn groups_link(&self, filter: Option<&str>) -> Result<Found<String>, AdapterError> {
+        let mut query = vec![("$select", GROUPS_SELECT)];
+        query.extend(filter.map(|filter| ("$filter", filter)));
+        self.newest_link(GROUPS, "groups", &query).await
     }
 
     /// Asks for the newest delta link; where Graph gives none without the data, walks over the data.
@@ -77,8 +109,7 @@ impl Pull {
         operation: &'static str,
         kind: &str,
         query: &[(&str, &str)],
-        permission: &str,
-    ) -> Result<String, AdapterError> {
+    ) -> Result<Found<String>, AdapterError> {
         let mut latest = query.to_vec();
         latest.push(("$deltatoken", "latest"));
         let url = self.graph.url(&[kind, "delta"], &latest);
@@ -94,10 +125,10 @@ impl Pull {
         loop {
             let page = match found {
                 Found::Yes(page) => page,
-                Found::No(refusal) => return Err(forbidden(refusal, permission)),
+                Found::No(refusal) => return Ok(Found::No(refusal)),
             };
             match (page.delta_link, page.next_link) {
-                (Some(link), _) => return Ok(link),
+                (Some(link), _) => return Ok(Found::Yes(link)),
                 (None, Some(link)) => {
                     trail.step(operation, &link, !page.value.is_empty())?;
                     found = self.graph.follow(operation, &link, Consistency::Strong).await?;

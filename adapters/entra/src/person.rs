@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::json;
 use usher_core::{
-    AdapterError, ChangeSink, DirectoryChange, RemoteUserId, UnknownScope, UserRecord, WantedGroup,
+    AdapterError, ChangeSink, DirectoryChange, RemoteGroupId, RemoteUserId, UnknownScope, UserRecord,
+    WantedGroup,
 };
 
 use crate::adapter::Pull;
@@ -80,7 +81,9 @@ impl Pull {
                 },
             });
         }
-        sink.take(changes).await
+        sink.take(changes).await?;
+        let groups: Vec<RemoteGroupId> = groups.iter().map(|group| group.id.clone()).collect();
+        self.report_assignments(&groups, sink).await
     }
 
     /// In which of the groups the user is, through other groups or not; in lower case.

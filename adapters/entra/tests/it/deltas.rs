@@ -280,3 +280,36 @@ async fn a_new_member_who_cannot_be_seen_is_unknown_until_the_group_is_read_agai
     assert_eq!(report.complete(&board), Some(true));
     assert!(report.added(&board).contains(&bob.to_string()));
 }
+
+#[tokio::test]
+async fn without_a_newest_token_the_first_round_is_walked_over() {
+    let world = World::new().await;
+    world.graph.set(|options| options.latest_refused = true);
+    let (board, people) = world.group("Board", &["ann", "bob", "cem"]);
+    let (report, checkpoint) = world.read_groups(&[direct(&board)], None).await;
+    assert_eq!(report.complete(&board), Some(true));
+    world.directory.remove_member(&board, &people[0]);
+    let (report, _) = world.read_groups(&[direct(&board)], checkpoint).await;
+    assert_eq!(report.removed(&board), [people[0].clone()]);
+    assert!(report.added(&board).is_empty());
+}
+
+#[tokio::test]
+async fn an_id_that_cannot_be_followed_harms_no_other_group() {
+    let world = World::new().await;
+    world.graph.set(|options| options.refuses_unknown_ids = true);
+    let (board, people) = world.group("Board", &["ann"]);
+    let (audit, _) = world.group("Audit", &["bob"]);
+    let absent = "11111111-2222-4333-8444-555555555555";
+    let wanted = [direct(&board), direct(absent), direct(&audit)];
+    let (report, checkpoint) = world.read_groups(&wanted, None).await;
+    assert_eq!(
+        (report.complete(&board), report.complete(&audit)),
+        (Some(true), Some(true))
+    );
+    assert!(report.unknown(absent).is_some());
+    world.directory.remove_member(&board, &people[0]);
+    let (report, _) = world.read_groups(&wanted, checkpoint).await;
+    assert_eq!(report.removed(&board), people);
+    assert!(report.unknown(absent).is_some());
+}

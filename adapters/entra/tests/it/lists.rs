@@ -2,7 +2,7 @@
 
 use usher_core::{ErrorKind, GroupQuery, ProvisioningAdapter as _};
 use usher_fakes::graph::Counts;
-use usher_fakes::{Guest, Life};
+use usher_fakes::{Fault, Guest, Life};
 
 use crate::world::{World, group_id};
 
@@ -111,5 +111,28 @@ async fn an_unknown_id_is_an_empty_list_and_a_refusal_is_an_error() {
         let error = adapter.list_groups(query).await.expect_err("forbidden");
         assert_eq!(error.kind(), ErrorKind::Forbidden);
         assert!(error.to_string().contains("GroupMember.Read.All"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn no_fault_makes_a_list_wrong_about_assignments() {
+    for fault in Fault::ALL {
+        for number in 0..8 {
+            let world = World::new().await;
+            let (board, _) = world.group("Board", &["ann"]);
+            world.directory.assign(&board, true);
+            for other in ["One", "Two", "Three"] {
+                let (other, _) = world.group(other, &[]);
+                world.directory.assign(&other, true);
+            }
+            world.faults.at(number, fault);
+            if let Ok(groups) = world.adapter().list_groups(by_id(&board)).await {
+                assert!(groups.len() <= 1, "{fault:?} {number}");
+                assert!(
+                    groups.iter().all(|group| group.assigned != Some(false)),
+                    "{fault:?} {number}"
+                );
+            }
+        }
     }
 }

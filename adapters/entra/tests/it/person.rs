@@ -129,3 +129,37 @@ async fn without_permission_to_see_users_nothing_is_concluded() {
     assert!(report.user(&people[0]).is_none() && !report.user_gone(&people[0]));
     assert!(report.unknown(&board).is_some());
 }
+
+#[tokio::test]
+async fn whether_the_groups_are_assigned_is_asked_too() {
+    let world = World::new().await;
+    let (board, people) = world.group("Board", &["ann"]);
+    let (audit, _) = world.group("Audit", &[]);
+    world.directory.assign(&board, true);
+    let report = person(&world, &people[0], vec![direct(&board), direct(&audit)]).await;
+    assert_eq!(
+        (report.assigned(&board), report.assigned(&audit)),
+        (Some(true), Some(false))
+    );
+}
+
+#[tokio::test]
+async fn no_fault_at_any_request_turns_a_member_into_a_leaver() {
+    for fault in Fault::ALL {
+        for number in 0..8 {
+            let world = World::new().await;
+            let (board, people) = world.group("Board", &["ann", "bob", "cem"]);
+            let (inner, _) = world.group("Inner", &["dana"]);
+            world.directory.add_member(&board, &inner);
+            world.faults.at(number, fault);
+            let scope = ReadScope::Person {
+                user: user_id(&people[1]),
+                groups: vec![direct(&board), nested(&board)],
+            };
+            if let Ok((report, _)) = world.read(scope, None).await {
+                assert!(report.removed(&board).is_empty(), "{fault:?} {number}");
+                assert!(!report.user_gone(&people[1]), "{fault:?} {number}");
+            }
+        }
+    }
+}
