@@ -78,14 +78,14 @@ pub async fn a_read_stops_when_its_sink_refuses<P: Provider>() -> Outcome {
 /// checkpoint leads to what the directory has.
 pub async fn a_read_that_was_stopped_anywhere_may_be_repeated<P: Provider>() -> Outcome {
     let (company, provider) = company::<P>().await;
-    let mut reader = Reader::new(&provider, &company.directory, company.wanted());
-    for complete in [true, false] {
-        if !complete {
-            reader.settle().await?;
-        }
-        company.change();
+    let fresh = Reader::new(&provider, &company.directory, company.wanted());
+    let mut settled = fresh.clone();
+    settled.settle().await?;
+    company.change();
+    for reader in [settled, fresh] {
         for page in 0.. {
             let mut reader = reader.clone();
+            reader.keep_adapter();
             let believed = reader.believed();
             let refused = reader.next_refusing(page).await?.refused;
             let when = format!("after a read whose page {page} the sink refused");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub(crate) struct TinyAdapter {
     desk: Desk,
     pulls: bool,
     defect: u32,
+    /// How far it has read, which is none of an adapter's business.
+    remembered: AtomicU64,
 }
 
 /// Where a read ended.
@@ -54,7 +57,12 @@ impl fmt::Debug for TinyAdapter {
 
 impl TinyAdapter {
     pub(crate) const fn new(desk: Desk, pulls: bool, defect: u32) -> Self {
-        Self { desk, pulls, defect }
+        Self {
+            desk,
+            pulls,
+            defect,
+            remembered: AtomicU64::new(0),
+        }
     }
 
     const fn has(&self, defect: u32) -> bool {
@@ -199,12 +207,20 @@ impl TinyAdapter {
             .cloned()
             .partition(|group| from.groups.contains(&key(group)));
         let mut groups: BTreeSet<_> = known.iter().map(key).collect();
-        let (mut asked, mut sequence) = (from.sequence, from.sequence);
+        let remembered = self.remembered.load(Ordering::Relaxed);
+        let start = if self.has(defect::REMEMBERS) {
+            from.sequence.max(remembered)
+        } else {
+            from.sequence
+        };
+        let (mut asked, mut sequence) = (start, start);
         loop {
             let page = self.desk.changes(asked).map_err(|refusal| match refusal {
                 Refusal::Status(410) if !self.has(defect::HIDES_EXPIRY) => expired(),
                 other => failed(other),
             })?;
+            let last = page.items.last().map_or(0, |change| change.sequence);
+            self.remembered.fetch_max(last, Ordering::Relaxed);
             for change in &page.items {
                 let seen = match &change.entry {
                     Entry::User(user) => self.user_changed(user, &known, sink).await?,

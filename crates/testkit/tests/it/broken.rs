@@ -49,5 +49,7 @@ defects! {
     21 TAKES_FORBIDDEN_FOR_LEFT takes_forbidden_for_left: what_could_not_be_seen_of_a_person_is_never_gone;
     22 WRITES_TO_CHECK writes_to_check: a_check_changes_nothing_at_the_provider;
     23 LEAVES_OUT_A_PERMISSION leaves_out_a_permission: each_permission_is_in_the_report_once;
+    25 REMEMBERS remembers: a_failed_read_may_be_repeated_from_the_same_checkpoint,
+        a_read_that_was_stopped_anywhere_may_be_repeated;
     24 TAKES_ANY_CALL takes_any_call: a_call_with_a_wrong_secret_is_refused;
 }
