@@ -1,6 +1,6 @@
 //! Whether a read would work, permission by permission, and what the customer sets up.
 
-use usher_core::{AdapterError, CheckReport, Permission, PermissionCheck, PermissionState};
+use usher_core::{AdapterError, CheckReport, ErrorKind, Permission, PermissionCheck, PermissionState};
 use usher_outbound::Answer;
 
 use crate::client::{Okta, Tune, is_missing};
@@ -72,35 +72,34 @@ impl Need {
 /// # Errors
 /// Only when nothing at all could be found out.
 pub(crate) async fn check(settings: &PullSettings, tune: Option<Tune>) -> Result<CheckReport, AdapterError> {
-    let mut permissions = Vec::new();
-    let mut reached = false;
-    let mut failure = None;
+    let mut probes = Vec::new();
     for need in Need::of(settings) {
-        let state = match probe(settings, need, tune).await {
-            Ok(state) => {
-                reached = true;
-                state
+        probes.push((need, probe(settings, need, tune).await));
+    }
+    let tenant = tenant(settings, tune).await;
+    let reached = probes.iter().any(|(_, probe)| probe.is_ok());
+    let has_scopes = matches!(settings.login, Login::ServiceApp { .. });
+    let mut permissions = Vec::new();
+    for (need, probe) in probes {
+        let state = match probe {
+            Ok(state) => state,
+            // The same key got a token for another scope.
+            Err(error) if reached && has_scopes && error.kind() == ErrorKind::Unauthorised => {
+                missing(settings, need, &error)
             }
-            Err(error) => {
-                let state = PermissionState::Unknown(error.to_string());
-                failure.get_or_insert(error);
-                state
-            }
+            Err(error) if !reached && tenant.is_err() => return Err(error),
+            Err(error) => PermissionState::Unknown(error.to_string()),
         };
         permissions.push(PermissionCheck {
             permission: need.permission(),
             state,
         });
     }
-    let tenant = tenant(settings, tune).await;
-    match failure {
-        Some(error) if !reached && tenant.is_err() => Err(error),
-        _ => Ok(CheckReport {
-            permissions,
-            guidance: guidance(Some(settings)),
-            tenant: tenant.ok(),
-        }),
-    }
+    Ok(CheckReport {
+        permissions,
+        guidance: guidance(Some(settings)),
+        tenant: tenant.ok(),
+    })
 }
 
 /// The calls that need one permission. Each has a token of its own, so that one scope that is missing at the application
@@ -158,6 +157,10 @@ fn state(answer: &Answer, settings: &PullSettings, need: Need) -> PermissionStat
     if answer.status() != http::StatusCode::FORBIDDEN {
         return PermissionState::Unknown(error.to_string());
     }
+    missing(settings, need, &error)
+}
+
+fn missing(settings: &PullSettings, need: Need, error: &AdapterError) -> PermissionState {
     let grant = match &settings.login {
         Login::ApiToken(_) => {
             "give the administrator of the API token a role that may do this, such as Read-only administrator"

@@ -32,10 +32,12 @@ async fn a_check_names_the_scope_that_is_missing_and_what_breaks() {
                 match &found.state {
                     PermissionState::Works => assert_ne!(name, missing),
                     // A token request for this scope alone is refused as a whole.
-                    PermissionState::Unknown(what) | PermissionState::Missing(what) => {
+                    PermissionState::Missing(what) => {
                         assert_eq!(name, missing, "{what}");
-                        assert!(what.contains("invalid_scope"), "{what}");
+                        let grant = format!("grant the scope {missing} to the application");
+                        assert!(what.contains("invalid_scope") && what.contains(&grant), "{what}");
                     }
+                    PermissionState::Unknown(what) => panic!("{missing}: {what}"),
                 }
             }
             assert_eq!(report.permissions.len(), SCOPES.len());

@@ -11,7 +11,7 @@ use usher_core::{
     ReadRequest, ReadScope, RemoteGroupId, RemoteUserId, UnknownScope, WantedGroup,
 };
 use usher_fakes::okta::{Org, Rights, ServiceApp};
-use usher_fakes::{Directory, Faults, IdStyle, Served};
+use usher_fakes::{Directory, Fault, Faults, IdStyle, Served};
 use usher_outbound::{Builder, Patience};
 
 /// The API token that the org takes.
@@ -105,11 +105,29 @@ pub(crate) fn adapter(settings: &Value) -> OktaAdapter {
     OktaAdapter::tuned(&config, impatient).expect("settings that can work")
 }
 
-/// No second tries, and a quarter of a second for an answer.
+/// The same for a test in which some request gets no answer.
+pub(crate) fn hurried_adapter(settings: &Value) -> OktaAdapter {
+    let config: OktaConfig = serde_json::from_value(settings.clone()).expect("settings");
+    OktaAdapter::tuned(&config, |builder| {
+        impatient(builder).timeout(Duration::from_millis(250))
+    })
+    .expect("settings that can work")
+}
+
+/// An adapter for a test with this fault.
+pub(crate) fn adapter_under(fault: Fault, settings: &Value) -> OktaAdapter {
+    if fault == Fault::NoAnswer {
+        hurried_adapter(settings)
+    } else {
+        adapter(settings)
+    }
+}
+
+/// No second tries. The time for an answer is long enough for a machine that has other work to do.
 pub(crate) fn impatient(builder: Builder) -> Builder {
     builder
         .patience(Patience::none())
-        .timeout(Duration::from_millis(250))
+        .timeout(Duration::from_secs(10))
 }
 
 fn merged(mut settings: Value, more: &Value) -> Value {

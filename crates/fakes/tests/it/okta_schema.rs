@@ -169,8 +169,8 @@ async fn get(served: &Served, token: &str, path: &str) -> Value {
         .header("authorization", format!("SSWS {token}"))
         .send()
         .await
-        .unwrap();
-    answer.json().await.unwrap()
+        .expect("an answer");
+    answer.json().await.expect("an answer")
 }
 
 #[tokio::test]
