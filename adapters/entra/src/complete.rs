@@ -9,7 +9,7 @@ use crate::client::{Consistency, Found, guid, odd};
 use crate::pages::Trail;
 use crate::presence::{GroupPresence, NOT_FOUND};
 use crate::record;
-use crate::wire::{Group, Page, USER_SELECT, User};
+use crate::wire::{Group, MEMBER_SELECT, Page, User};
 
 const OPERATION: &str = "list_members";
 
@@ -158,7 +158,7 @@ impl Pull {
         ];
         let size = self.page_size.to_string();
         let query = [
-            ("$select", USER_SELECT),
+            ("$select", MEMBER_SELECT),
             ("$top", size.as_str()),
             ("$count", "true"),
         ];

@@ -16,9 +16,12 @@ pub(crate) const LIMITED: &str =
     "Graph shows the ids of users and nothing else; grant the application permission User.Read.All";
 
 /// The record of a user, or `None` where the application is not allowed to see who it is or whether the account is
-/// enabled.
+/// enabled. Somebody in the recycle bin is not active, though the account shows as enabled.
 pub(crate) fn user(user: &User) -> Option<UserRecord> {
-    record(user, user.account_enabled.flatten()?)
+    let enabled = user.account_enabled.flatten()?;
+    let name = user.user_principal_name.as_deref()?;
+    let deleted = user.deleted_date_time.is_some() || without_tombstone(name, &user.id) != name;
+    record(user, enabled && !deleted)
 }
 
 /// The record of a user in the recycle bin, who is not active.
@@ -203,6 +206,14 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(user(&nobody), None);
+    }
+
+    #[test]
+    fn an_enabled_account_in_the_recycle_bin_is_not_active() {
+        let tombstone = ID.replace('-', "");
+        let check = |extra: &str| assert!(!user(&read(extra)).expect("complete").active, "{extra}");
+        check(&format!(r#", "userPrincipalName": "{tombstone}a@c.example""#));
+        check(r#", "userPrincipalName": "a@c.example", "deletedDateTime": "2026-01-01T00:00:00Z""#);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The properties of users that are asked for.
 pub(crate) const USER_SELECT: &str = "id,userPrincipalName,mail,displayName,givenName,surname,accountEnabled,userType,externalUserState,employeeId";
 
+/// The properties of members that are asked for: a list may hold some who are in the recycle bin.
+pub(crate) const MEMBER_SELECT: &str = "id,userPrincipalName,mail,displayName,givenName,surname,accountEnabled,userType,externalUserState,employeeId,deletedDateTime";
+
 /// The properties of groups that are asked for.
 pub(crate) const GROUP_SELECT: &str = "id,displayName,groupTypes,mailEnabled,securityEnabled,visibility";
 
@@ -49,6 +52,7 @@ pub(crate) struct User {
     pub(crate) user_type: Option<String>,
     pub(crate) external_user_state: Option<String>,
     pub(crate) employee_id: Option<String>,
+    pub(crate) deleted_date_time: Option<String>,
 }
 
 impl User {

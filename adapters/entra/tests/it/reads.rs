@@ -91,6 +91,24 @@ async fn disabled_accounts_are_members_who_are_not_active() {
 }
 
 #[tokio::test]
+async fn members_in_the_recycle_bin_are_inactive_if_they_are_listed_at_all() {
+    for listed in [true, false] {
+        let world = World::new().await;
+        world.graph.set(|options| options.lists_deleted_members = listed);
+        let (board, people) = world.group("Board", &["ann", "bob", "cem"]);
+        world.directory.soft_delete_user(&people[1]);
+        let (report, _) = world.read_groups(&[direct(&board)], None).await;
+        assert_eq!(report.complete(&board), Some(true), "{listed}");
+        assert_eq!(
+            report.user(&people[1]),
+            listed.then_some((false, false)),
+            "{listed}"
+        );
+        assert_eq!(report.user(&people[0]), Some((true, false)), "{listed}");
+    }
+}
+
+#[tokio::test]
 async fn properties_are_selected_in_whatever_way_graph_lets() {
     for select in [
         MemberSelect::Honoured,
