@@ -10,10 +10,7 @@ use usher_fakes::push::{
 };
 use usher_fakes::{Directory, Guest, IdStyle};
 
-use crate::harness::{Config, Desk, Order, Room, Server, Source, World};
-
-/// What Entra's client needs to be believed.
-const ENTRA: &str = "reactivation = \"restore\"\ntrusts_external_id = true\ntombstone_renames = true\n";
+use crate::harness::{Config, Desk, Order, Room, Server, World};
 
 /// A deployment, its people at their desks, and a directory with a group for the room.
 struct Scene {
@@ -27,13 +24,10 @@ struct Scene {
 
 impl Scene {
     /// The room is ordered and its mapping confirmed before anybody is pushed.
-    async fn new(ids: IdStyle, settings: &str) -> Self {
-        let source = Source {
-            settings: settings.into(),
-            ..Source::named("idp")
-        };
+    async fn new(ids: IdStyle, kind: &str) -> Self {
         let world = World::with(&Config {
-            sources: vec![source],
+            sources: Vec::new(),
+            more: format!("[[source]]\nname = \"idp\"\nkind = \"{kind}\"\nmode = \"push\"\n"),
             ..Config::default()
         });
         let server = world.serve().await;
@@ -117,7 +111,7 @@ async fn entra_with_the_flag_and_provisioning_on_demand() {
 }
 
 async fn entra_story(options: EntraOptions) {
-    let scene = Scene::new(IdStyle::Guid, ENTRA).await;
+    let scene = Scene::new(IdStyle::Guid, "entra").await;
     let directory = &scene.directory;
     let (ada, ben, cem, dee) = (
         scene.join("ada"),
@@ -215,7 +209,7 @@ async fn entra_story(options: EntraOptions) {
 /// A job that was set up with a token that no longer works stops, and goes on when it has another.
 #[tokio::test]
 async fn entra_in_quarantine_goes_on_with_a_new_token() {
-    let scene = Scene::new(IdStyle::Guid, ENTRA).await;
+    let scene = Scene::new(IdStyle::Guid, "entra").await;
     scene.join("ada");
     let mut client = entra(&scene, EntraOptions::default());
     client.log_in("not-a-token");
@@ -242,7 +236,7 @@ async fn okta_as_an_app_of_the_wizard() {
 }
 
 async fn okta_story(options: OktaOptions) {
-    let scene = Scene::new(IdStyle::Okta, "trusts_external_id = true\n").await;
+    let scene = Scene::new(IdStyle::Okta, "okta").await;
     let directory = &scene.directory;
     let audit = directory.add_group("Audit");
     directory.assign(&audit, true);
