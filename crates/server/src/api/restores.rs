@@ -91,7 +91,9 @@ struct NewRestore {
 /// Opens a suggestion for a person who is back in a room, or answers the open one.
 #[utoipa::path(post, path = "/restores", tag = "restores", request_body = NewRestore,
     responses((status = 201, body = RestoreDetails), Problems))]
-async fn suggest(write: Write<NewRestore>) -> Result<Response, ApiError> {
+async fn suggest(State(state): State<AppState>, write: Write<NewRestore>) -> Result<Response, ApiError> {
+    let (room, person) = (&write.body.room, &write.body.person);
+    ask_about(&state.engine, &state.readers, write.cause(), room, person).await?;
     write
         .run(StatusCode::CREATED, |unit, body| {
             Box::pin(async move {
@@ -256,6 +258,34 @@ async fn close(Path(id): Path<String>, write: Write<Because>) -> Result<Response
             })
         })
         .await
+}
+
+/// Asks the sources that are read whether a person belongs into a room, before a restore is suggested: who was added a
+/// moment ago need not wait for the next read.
+///
+/// # Errors
+/// [`EngineError::NotFound`], and what the database says.
+pub(crate) async fn ask_about(
+    engine: &Engine,
+    readers: &Readers,
+    cause: &Cause,
+    room: &str,
+    person: &str,
+) -> Result<(), EngineError> {
+    let (room, who) = (room.to_owned(), name::who(person));
+    let (room, people) = engine
+        .read(move |tx| {
+            let (room, who) = (room.clone(), who.clone());
+            Box::pin(async move {
+                let room = name::room(tx, &room).await?.id;
+                Ok::<_, EngineError>((room, who.people(tx).await?))
+            })
+        })
+        .await?;
+    for person in people {
+        about_person(engine, readers, cause, room, person.id).await?;
+    }
+    Ok(())
 }
 
 /// Asks the sources that are read whether the person of a restore still belongs into the room, so that the engine decides

@@ -8,7 +8,7 @@ use usher_storage::{Tx, query};
 use super::act::{Consent, Why};
 use super::room::ALL;
 use super::{CliError, Context, show};
-use crate::api::restores::{UndoneView, ask_sources};
+use crate::api::restores::{UndoneView, ask_about, ask_sources};
 use crate::api::view::{
     RestoreDetails, RestorePlanView, RestoreView, memberships, restore_plan, restores, suggestion,
 };
@@ -100,19 +100,26 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             removed,
             returned,
             why,
-        } => context.do_and_show(&why, show::restore_details, move |unit| {
-            let (room, who) = (room.clone(), name::who(&person));
-            Box::pin(async move {
-                let ask = SuggestRestore {
-                    who,
-                    room: name::room(unit.tx(), &room).await?.id,
-                    removed,
-                    returned,
-                };
-                let told = unit.suggest_restore(ask).await?;
-                Ok(suggestion(unit.tx(), told).await?)
+        } => {
+            let (readers, cause) = (context.readers()?, context.cause(None));
+            let (of, about) = (room.as_str(), person.as_str());
+            context.with_engine(|engine| async move {
+                Ok(ask_about(&engine, &readers, &cause, of, about).await?)
+            })?;
+            context.do_and_show(&why, show::restore_details, move |unit| {
+                let (room, who) = (room.clone(), name::who(&person));
+                Box::pin(async move {
+                    let ask = SuggestRestore {
+                        who,
+                        room: name::room(unit.tx(), &room).await?.id,
+                        removed,
+                        returned,
+                    };
+                    let told = unit.suggest_restore(ask).await?;
+                    Ok(suggestion(unit.tx(), told).await?)
+                })
             })
-        }),
+        }
         Verb::List { all } => {
             let shown = context.look(move |tx| {
                 Box::pin(async move {
