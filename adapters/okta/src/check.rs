@@ -84,9 +84,7 @@ pub(crate) async fn check(settings: &PullSettings, tune: Option<Tune>) -> Result
         let state = match probe {
             Ok(state) => state,
             // The same key got a token for another scope.
-            Err(error) if reached && has_scopes && error.kind() == ErrorKind::Unauthorised => {
-                missing(settings, need, &error)
-            }
+            Err(error) if reached && has_scopes && refuses_token(&error) => missing(settings, need, &error),
             Err(error) if !reached && tenant.is_err() => return Err(error),
             Err(error) => PermissionState::Unknown(error.to_string()),
         };
@@ -172,6 +170,11 @@ fn missing(settings: &PullSettings, need: Need, error: &AdapterError) -> Permiss
         ),
     };
     PermissionState::Missing(format!("{}; {grant}: {error}", need.without()))
+}
+
+/// Whether an error may be that of a token request that asked for a scope which was not granted.
+fn refuses_token(error: &AdapterError) -> bool {
+    matches!(error.kind(), ErrorKind::Unauthorised | ErrorKind::InvalidConfig)
 }
 
 /// The id of the org, which it tells anybody.
