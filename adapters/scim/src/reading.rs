@@ -260,7 +260,8 @@ impl<'a> Reading<'a> {
     /// Whether the provider counts more members than it shows, as one with a hidden cap does
     /// (FusionAuth/fusionauth-issues#2784).
     async fn is_cut(&mut self, id: &str, shown: &[Member]) -> Result<Option<String>, AdapterError> {
-        let only_users = shown.iter().all(|member| member.kind != Some(Kind::Group));
+        // Members of a group inside it may count as well.
+        let only_users = shown.iter().all(|member| member.kind == Some(Kind::User));
         if !self.by_group_filter || !only_users {
             return Ok(None);
         }

@@ -3,16 +3,25 @@
 use serde_json::Value;
 use usher_core::{GroupRecord, GuestMark, RemoteGroupId, RemoteUserId, UserRecord};
 use usher_scim::schema::{GROUP_TYPE, USER_TYPE};
-use usher_scim::{resource, user};
+use usher_scim::{Attributes, resource, user};
 
 use crate::wire::{GroupResource, Resource as _, UserResource, text};
+
+/// What access depends on, and what people are shown by.
+const DECIDE: [&str; 6] = [
+    "userName",
+    "externalId",
+    "active",
+    "userType",
+    "emails",
+    "displayName",
+];
 
 /// The user; an error says what is wrong with the resource.
 pub(crate) fn user(sent: UserResource, guests: &[GuestMark]) -> Result<UserRecord, String> {
     let id = sent.id().ok_or("it has no id")?;
     let id = RemoteUserId::new(id).map_err(|error| error.to_string())?;
-    let read = resource::canonicalise(Value::Object(sent.0), &USER_TYPE, 0);
-    let attributes = read.map_err(|error| error.detail.into_owned())?.attributes;
+    let attributes = canonical(sent.0)?;
     let user_name = user::user_name(&attributes)
         .ok_or("it has no userName")?
         .to_owned();
@@ -37,6 +46,18 @@ pub(crate) fn user(sent: UserResource, guests: &[GuestMark]) -> Result<UserRecor
         resource: attributes,
         id,
     })
+}
+
+/// The attributes in canonical form. Where one that decides nothing cannot be understood, those alone that decide.
+fn canonical(mut sent: Attributes) -> Result<Attributes, String> {
+    let read = |sent| resource::canonicalise(Value::Object(sent), &USER_TYPE, 0);
+    if let Ok(read) = read(sent.clone()) {
+        return Ok(read.attributes);
+    }
+    sent.retain(|name, _| DECIDE.iter().any(|kept| name.eq_ignore_ascii_case(kept)));
+    read(sent)
+        .map(|read| read.attributes)
+        .map_err(|error| error.detail.into_owned())
 }
 
 /// The group. A group without a name, which the standard does not allow, is called by its id.
@@ -99,6 +120,20 @@ mod tests {
         assert!(!guest(
             json!({"id": "u", "userName": "a@contoso.com", "externalId": "7"})
         ));
+    }
+
+    #[test]
+    fn an_odd_attribute_hides_nobody_unless_access_depends_on_it() {
+        let odd = json!({"id": "u", "userName": "ann", "name": 7, "active": false});
+        let record = user(sent(odd), &[]).unwrap();
+        assert!(!record.active && !record.resource.contains_key("name"));
+        assert!(
+            user(
+                sent(json!({"id": "u", "userName": "ann", "active": "perhaps"})),
+                &[]
+            )
+            .is_err()
+        );
     }
 
     #[test]
