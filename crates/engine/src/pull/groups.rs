@@ -125,7 +125,7 @@ impl Unit<'_, '_> {
         let Some(group) = query::group::by_remote_id(self.tx, reading.source, group.as_str()).await? else {
             return Ok(());
         };
-        let assigned = assigned || !reading.plan.require_assignment;
+        let assigned = reading.counts(assigned);
         if group.assigned == assigned {
             return Ok(());
         }

@@ -53,3 +53,10 @@ pub(crate) struct Reading {
     /// Whether the source is also pushed.
     pub(crate) beside_push: bool,
 }
+
+impl Reading {
+    /// Whether people count in a group that is assigned to the application, or is not.
+    pub(crate) const fn counts(&self, assigned: bool) -> bool {
+        assigned || !self.plan.require_assignment
+    }
+}

@@ -196,10 +196,35 @@ impl Session {
                     self.run(std::mem::take(&mut steps), named.as_ref(), None).await?;
                     self.note_unknown(scope, reason);
                 }
+                DirectoryChange::ApplicationAssignment { group, assigned } => {
+                    self.run(std::mem::take(&mut steps), named.as_ref(), None).await?;
+                    self.assign(group, assigned).await?;
+                }
                 change => push_step(&mut steps, change),
             }
         }
         self.run(steps, named.as_ref(), checkpoint).await
+    }
+
+    /// Takes whether a group is assigned, in a unit of its own: a first assignment lets in everybody who is in the group. A
+    /// read says it of every group, so mostly nothing is new and no unit is needed.
+    async fn assign(&mut self, group: RemoteGroupId, assigned: bool) -> Result<(), EngineError> {
+        let (reading, id) = (Arc::clone(&self.reading), group.clone());
+        let is_new = self
+            .engine
+            .read_few(move |tx| {
+                let (reading, id) = (Arc::clone(&reading), id.clone());
+                Box::pin(async move {
+                    let row = query::group::by_remote_id(tx, reading.source, id.as_str()).await?;
+                    Ok::<_, EngineError>(row.is_some_and(|row| row.assigned != reading.counts(assigned)))
+                })
+            })
+            .await?;
+        if is_new {
+            self.run(vec![Step::Assignment(group, assigned)], None, None)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn run(
@@ -402,10 +427,9 @@ fn push_step(steps: &mut Vec<Step>, change: DirectoryChange) {
         DirectoryChange::UserGone(user) => steps.push(Step::UserGone(user)),
         DirectoryChange::GroupUpserted(record) => steps.push(Step::Group(record)),
         DirectoryChange::GroupGone(group) => steps.push(Step::GroupGone(group)),
-        DirectoryChange::ApplicationAssignment { group, assigned } => {
-            steps.push(Step::Assignment(group, assigned));
-        }
-        DirectoryChange::GroupMembersComplete { .. } | DirectoryChange::Unknown { .. } => {
+        DirectoryChange::ApplicationAssignment { .. }
+        | DirectoryChange::GroupMembersComplete { .. }
+        | DirectoryChange::Unknown { .. } => {
             unreachable!("the session itself deals with these")
         }
     }
