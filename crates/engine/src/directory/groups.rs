@@ -152,6 +152,7 @@ impl Unit<'_, '_> {
     pub(crate) async fn bind_waiting(&mut self, group: &GroupRow) -> Result<(), EngineError> {
         let mut keys = vec![group.id.to_string(), group.display_name.to_lowercase()];
         keys.extend(group.external_id.as_ref().map(|id| id.to_lowercase()));
+        keys.extend(group.remote_id.as_ref().map(|id| id.to_lowercase()));
         for mapping in query::mapping::waiting(self.tx, group.source, keys).await? {
             let fits = match mapping.named_by {
                 GroupNaming::Id => true,
@@ -217,11 +218,10 @@ impl Unit<'_, '_> {
 fn names(mapping: &MappingRow, group: &GroupRow) -> bool {
     match mapping.named_by {
         GroupNaming::Id => {
-            group.id.to_string().eq_ignore_ascii_case(&mapping.group_ref)
-                || group
-                    .external_id
-                    .as_ref()
-                    .is_some_and(|id| id.eq_ignore_ascii_case(&mapping.group_ref))
+            let is_it = |id: &String| id.eq_ignore_ascii_case(&mapping.group_ref);
+            is_it(&group.id.to_string())
+                || group.external_id.as_ref().is_some_and(is_it)
+                || group.remote_id.as_ref().is_some_and(is_it)
         }
         GroupNaming::Name => group.display_name.to_lowercase() == mapping.group_ref.to_lowercase(),
     }

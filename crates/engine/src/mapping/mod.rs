@@ -38,7 +38,7 @@ const REJOIN_DAYS: u32 = 3650;
 pub struct GroupRef {
     /// The group's source.
     pub source: SourceKey,
-    /// By [`GroupNaming::Id`] the source's immutable id, which it sends as `externalId`, or Usher's own SCIM id;
+    /// By [`GroupNaming::Id`] the source's immutable id, which it sends as `externalId` or is read by, or Usher's own SCIM id;
     /// by [`GroupNaming::Name`] the display name, in any case.
     pub group: String,
     /// What `group` is.
@@ -337,6 +337,9 @@ pub(crate) async fn candidates(tx: &mut Tx<'_>, group: &GroupRef) -> Result<Vec<
         if !rows.is_empty() {
             return Ok(rows);
         }
+        if let Some(row) = query::group::by_remote_id(tx, group.source, &spelling).await? {
+            return Ok(vec![row]);
+        }
     }
     Ok(Vec::new())
 }
@@ -384,6 +387,7 @@ pub(crate) async fn refuse_taken_group(
         keys.push(row.id.to_string());
         keys.push(row.display_name.to_lowercase());
         keys.extend(row.external_id.as_ref().map(|id| id.to_lowercase()));
+        keys.extend(row.remote_id.as_ref().map(|id| id.to_lowercase()));
         mappings = query::mapping::of_group(tx, row.id).await?;
     }
     mappings.extend(query::mapping::waiting(tx, group.source, keys.clone()).await?);

@@ -257,7 +257,7 @@ impl Stub {
         };
         let upserted = DirectoryChange::GroupUpserted(Box::new(GroupRecord {
             id: group.clone(),
-            external_id: Some(group.to_string()),
+            external_id: Some(format!("x-{group}")),
             display_name: group.to_string(),
             resource: serde_json::Map::new(),
         }));
