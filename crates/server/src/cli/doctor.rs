@@ -79,6 +79,15 @@ async fn look(tx: &mut usher_storage::Tx<'_>) -> Result<Vec<Finding>, ApiError> 
             state => Finding::new(&what, true, format!("it is {state}")),
         });
     }
+    for source in query::source::all(tx).await? {
+        if let Some(degraded) = query::pull_run::state(tx, source.key).await?.degraded {
+            let found = format!(
+                "it cannot be read since {}: {}; `usher source check {}` says more",
+                degraded.since, degraded.reason, source.name
+            );
+            findings.push(Finding::new(&format!("source '{}'", source.name), false, found));
+        }
+    }
     let waiting = query::policy::load(tx)
         .await?
         .is_some_and(|row| row.proposed.is_some());

@@ -10,7 +10,7 @@ use super::act::{Consent, Why};
 use super::mapping::TermsArguments;
 use super::room::ALL;
 use super::{CliError, Context, show};
-use crate::api::orders::{OrderInput, details, mapping_of, planned, room_of};
+use crate::api::orders::{OrderInput, details, mapping_of, of_input, planned, room_of};
 use crate::api::view::{OrderMailView, OrderView, order};
 use crate::api::{ApiError, name};
 
@@ -163,14 +163,7 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
             })?;
             context.output.show(&mail, |mail| mail.text.clone())
         }
-        Verb::Submit(step) => context.do_and_show(&step.why, show::order, move |unit| {
-            let text = step.order.clone();
-            Box::pin(async move {
-                let id = name::order(unit.tx(), &text).await?.id;
-                let (row, _mail) = unit.submit_order(id).await?;
-                Ok(order(unit.tx(), row).await?)
-            })
-        }),
+        Verb::Submit(step) => submit(context, step),
         Verb::Withdraw(step) => {
             let reason = step.why.reason.clone().unwrap_or_default();
             context.do_and_show(&step.why, show::order, move |unit| {
@@ -248,6 +241,25 @@ pub(super) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Cli
     }
 }
 
+fn submit(context: &Context<'_>, step: Step) -> Result<(), CliError> {
+    let (readers, text) = (context.readers()?, step.order.clone());
+    let says = context.with_engine(|engine| async move {
+        let id = find(&engine, text).await?;
+        Ok(details(&engine, &readers, id).await?.order.source_says)
+    })?;
+    context.do_and_show(&step.why, show::order, move |unit| {
+        let (text, says) = (step.order.clone(), says.clone());
+        Box::pin(async move {
+            let id = name::order(unit.tx(), &text).await?.id;
+            let (row, _mail) = unit.submit_order(id).await?;
+            Ok(OrderView {
+                source_says: says,
+                ..order(unit.tx(), row).await?
+            })
+        })
+    })
+}
+
 fn create(context: &Context<'_>, create: Create) -> Result<(), CliError> {
     let customer = context.load()?.0.config.organisation.name;
     let input = OrderInput {
@@ -263,15 +275,25 @@ fn create(context: &Context<'_>, create: Create) -> Result<(), CliError> {
         ..OrderInput::default()
     };
     let (requester, submit) = (create.requester, create.submit);
+    let says = if submit {
+        let (readers, asked) = (context.readers()?, input.clone());
+        context.with_engine(|engine| async move { Ok(of_input(&engine, &readers, &asked).await) })?
+    } else {
+        None
+    };
     context.do_and_show(&create.why, show::order, move |unit| {
         let (input, customer, requester) = (input.clone(), customer.clone(), requester.clone());
+        let says = says.clone();
         Box::pin(async move {
             let fields = input.fields(unit.tx(), &customer).await?;
             let mut row = unit.create_order(fields, &requester).await?;
             if submit {
                 row = unit.submit_order(row.id).await?.0;
             }
-            Ok(order(unit.tx(), row).await?)
+            Ok(OrderView {
+                source_says: says,
+                ..order(unit.tx(), row).await?
+            })
         })
     })
 }

@@ -82,7 +82,16 @@ pub(super) fn orders(orders: &[OrderView]) -> String {
 }
 
 pub(super) fn order(order: &OrderView) -> String {
-    fields(&order_fields(order))
+    let mut text = fields(&order_fields(order));
+    say_warnings(&mut text, order);
+    text
+}
+
+/// What the source says of the group, a line each.
+fn say_warnings(text: &mut String, order: &OrderView) {
+    for warning in order.source_says.iter().flat_map(|says| &says.warnings) {
+        write!(text, "\n  ! {warning}").expect("text takes all lines");
+    }
 }
 
 fn order_fields(order: &OrderView) -> Vec<(&'static str, String)> {
@@ -126,6 +135,7 @@ pub(super) fn order_details(details: &OrderDetails) -> String {
     for step in &status.missing {
         writeln!(text, "  - {step}").expect("text takes all lines");
     }
+    say_warnings(&mut text, &details.order);
     text
 }
 
