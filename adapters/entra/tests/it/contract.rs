@@ -8,7 +8,7 @@ use usher_core::ProvisioningAdapter;
 use usher_fakes::{Directory, Faults, Guest, IdStyle, Seen};
 use usher_testkit::{Provider, Shape};
 
-use crate::world::World;
+use crate::world::{World, adapter};
 
 struct Entra(World);
 
@@ -33,7 +33,11 @@ impl Provider for Entra {
     }
 
     fn adapter(&self) -> Arc<dyn ProvisioningAdapter> {
-        Arc::new(self.0.adapter())
+        Arc::new(adapter(self.0.settings()))
+    }
+
+    fn hasty_adapter(&self) -> Arc<dyn ProvisioningAdapter> {
+        Arc::new(self.0.hasty_adapter())
     }
 
     fn adapter_without_pull(&self) -> Option<Arc<dyn ProvisioningAdapter>> {
