@@ -79,7 +79,8 @@ pub(crate) async fn about_group(
     let text = text.trim();
     let query = match named_by {
         GroupNaming::Id => GroupQuery {
-            id: RemoteGroupId::new(text).ok(),
+            // Without an id the query would mean any group.
+            id: Some(RemoteGroupId::new(text).ok()?),
             limit: 1,
             ..GroupQuery::default()
         },

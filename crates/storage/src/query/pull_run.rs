@@ -363,15 +363,16 @@ pub async fn asked_about(tx: &mut Tx<'_>, person: PersonId) -> Result<Vec<AskedR
         .collect()
 }
 
-/// What sources that are read can be asked about a person in a room.
+/// What sources that are read can be asked about a person in a room: an account whose id at the provider is not known
+/// cannot be asked about.
 pub async fn to_ask(tx: &mut Tx<'_>, room: RoomId, person: PersonId) -> Result<Vec<ToAskRow>, StorageError> {
     let rows = tx
         .query(
-            "SELECT s.id, s.name, coalesce(u.remote_id, u.external_id), coalesce(g.remote_id, g.external_id), m.nested
+            "SELECT s.id, s.name, u.remote_id, coalesce(g.remote_id, g.external_id), m.nested
              FROM mapping m JOIN source s ON s.id = m.source_id JOIN source_group g ON g.id = m.group_id
              JOIN source_user u ON u.person_id = $2 AND u.source_id = m.source_id AND u.gone_us IS NULL
              WHERE m.room_id = $1 AND m.state = 'confirmed' AND s.state = 'active' AND s.mode <> 'push'
-               AND g.gone_us IS NULL AND coalesce(u.remote_id, u.external_id) IS NOT NULL
+               AND g.gone_us IS NULL AND u.remote_id IS NOT NULL
                AND coalesce(g.remote_id, g.external_id) IS NOT NULL
              ORDER BY m.id, u.id",
             &[room.into(), person.into()],
