@@ -84,7 +84,12 @@ impl Opening {
                 ("journal_size_limit", "67108864"),
             ]),
             // The indexes that lookups of a hundred thousand people go through, beside the rows that pass.
-            Access::Read => settings.extend([("cache_size", "-12288"), ("query_only", "1")]),
+            // Pages that the system has in memory are read where they are, which spares a call and a copy for each.
+            Access::Read => settings.extend([
+                ("cache_size", "-12288"),
+                ("query_only", "1"),
+                ("mmap_size", "1073741824"),
+            ]),
         }
         settings
     }
