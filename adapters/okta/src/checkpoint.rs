@@ -1,6 +1,6 @@
 //! Where a read ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use usher_core::{AdapterError, Checkpoint, ErrorKind, RetryAdvice, Timestamp};
@@ -19,6 +19,9 @@ pub(crate) struct Position {
     /// Groups that were read completely, with the time of their last change as it was before their members were read.
     #[serde(default)]
     pub(crate) groups: BTreeMap<String, Timestamp>,
+    /// Where every group was read: those that stayed unknown, to be read again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) open: BTreeSet<String>,
     /// Changes up to this time were in reach of the reads so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) groups_since: Option<Timestamp>,
@@ -37,6 +40,7 @@ impl Position {
             v: VERSION,
             all,
             groups: BTreeMap::new(),
+            open: BTreeSet::new(),
             groups_since: None,
             users_since: None,
             log: None,

@@ -61,20 +61,20 @@ impl<'a> Reading<'a> {
         let Some(since) = before.groups_since else {
             return self.every_group().await;
         };
-        let mut read = BTreeSet::new();
+        let mut pending = hints.groups;
+        pending.extend(before.open);
         let mut pages = self.list_changed(since);
         while let Some(groups) = next_changed(&mut pages).await? {
             for group in groups {
                 self.position.groups_since = self.position.groups_since.max(group.changed());
+                pending.remove(&group.id);
                 let wanted = direct(&group.id)?;
-                if !self.in_application(&wanted).await? {
-                    continue;
+                if self.in_application(&wanted).await? {
+                    self.group(&wanted).await?;
                 }
-                self.group(&wanted).await?;
-                read.extend(hints.groups.get(&group.id).cloned());
             }
         }
-        for id in hints.groups.difference(&read) {
+        for id in &pending {
             let wanted = direct(id)?;
             if self.in_application(&wanted).await? {
                 self.group(&wanted).await?;

@@ -105,7 +105,11 @@ impl Reading<'_> {
                     let error = answer.refused("list_groups").with("needs", needs);
                     return Err(error);
                 }
-                Page::Odd(what) => return self.unknown_rest(what).await,
+                Page::Odd(what) => {
+                    // Groups that did not come have to be looked for again.
+                    self.position.groups_since = None;
+                    return self.unknown_rest(what).await;
+                }
             };
             for id in ids {
                 // A page that comes twice, or a group that moved to a later page, is no second group.
@@ -134,6 +138,9 @@ impl Reading<'_> {
         group: &RemoteGroupId,
         reason: impl Into<String>,
     ) -> Result<(), AdapterError> {
+        if self.position.all {
+            self.position.open.insert(group.to_string());
+        }
         self.unknown(UnknownScope::Group(group.clone()), reason).await
     }
 

@@ -266,6 +266,26 @@ async fn every_group_is_read_and_then_what_changed() {
 }
 
 #[tokio::test]
+async fn a_group_that_stayed_unknown_among_all_is_read_by_the_next_delta() {
+    let world = World::new().await;
+    world.org.behave(|behaviour| behaviour.page_size = 1);
+    let (board, people) = world.group_of("Board", &["ann"]);
+    world.group_of("Audit", &["ben"]);
+    let adapter = world.adapter();
+    let path = format!("/groups/{board}/users");
+    world.faults.once(&path, 0, Fault::Forbidden);
+    let report = read(&adapter, all(None)).await;
+    assert!(report.unknown_group(&board).is_some());
+    world.org.directory().advance(jiff::SignedDuration::from_hours(1));
+    let (new, _) = world.group_of("New", &["cy"]);
+    let report = read(&adapter, all(report.checkpoint())).await;
+    assert_eq!(report.members(&board), people);
+    assert_eq!(report.complete(&new), Some(true));
+    let report = read(&adapter, all(report.checkpoint())).await;
+    assert_eq!(report.complete(&board), None, "it is known now");
+}
+
+#[tokio::test]
 async fn a_list_of_changes_that_breaks_off_is_begun_anew() {
     let world = World::new().await;
     world.org.behave(|behaviour| behaviour.page_size = 1);
