@@ -216,6 +216,7 @@ async fn answer(
 async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceGroupId) -> Result<GroupRow, Failure> {
     query::group::by_id(tx, source, id)
         .await?
+        .filter(|row| row.pushed)
         .ok_or_else(|| not_found().into())
 }
 

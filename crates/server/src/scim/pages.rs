@@ -110,22 +110,32 @@ async fn by_one_value(
     else {
         return Ok(None);
     };
+    // A client finds what it wrote, and nothing that only a read of its provider saw.
+    let users = |rows: Vec<UserRow>| {
+        rows.into_iter()
+            .filter(|row| row.pushed)
+            .map(|row| user(index, row))
+            .collect()
+    };
+    let groups = |rows: Vec<GroupRow>| {
+        rows.into_iter()
+            .filter(|row| row.pushed)
+            .map(|row| group(index, row))
+            .collect()
+    };
     let rows = match (part.kind, attribute) {
         (Kind::Users, IndexedAttribute::UserName) => {
             let row = query::user::by_name(tx, source, value).await?;
-            row.into_iter().map(|row| user(index, row)).collect()
+            users(row.into_iter().collect())
         }
         (Kind::Users, IndexedAttribute::ExternalId) => {
-            let rows = query::user::by_external_id(tx, source, value).await?;
-            rows.into_iter().map(|row| user(index, row)).collect()
+            users(query::user::by_external_id(tx, source, value).await?)
         }
         (Kind::Groups, IndexedAttribute::DisplayName) => {
-            let rows = query::group::by_name(tx, source, value).await?;
-            rows.into_iter().map(|row| group(index, row)).collect()
+            groups(query::group::by_name(tx, source, value).await?)
         }
         (Kind::Groups, IndexedAttribute::ExternalId) => {
-            let rows = query::group::by_external_id(tx, source, value).await?;
-            rows.into_iter().map(|row| group(index, row)).collect()
+            groups(query::group::by_external_id(tx, source, value).await?)
         }
         _ => return Ok(None),
     };

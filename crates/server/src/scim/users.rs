@@ -177,6 +177,7 @@ fn answer(
 async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceUserId) -> Result<UserRow, Failure> {
     query::user::by_id(tx, source, id)
         .await?
+        .filter(|row| row.pushed)
         .ok_or_else(|| not_found().into())
 }
 
