@@ -12,6 +12,7 @@ mod durability;
 mod harness;
 mod lifecycle;
 mod promises;
+mod providers;
 mod pull_third_party;
 mod push_clients;
 mod races;

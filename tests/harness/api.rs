@@ -29,6 +29,11 @@ impl Client {
         )
     }
 
+    /// For what is neither, such as `/metrics`; without a token.
+    pub fn at(server: &str) -> Self {
+        Self::new(server.to_owned(), "", "application/json")
+    }
+
     fn new(root: String, token: &str, media_type: &'static str) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()

@@ -11,20 +11,29 @@ pub struct Config {
     pub more: String,
 }
 
-/// One `[[source]]` of kind `scim`.
+/// One `[[source]]`.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Its name, which is in its SCIM address.
     pub name: String,
+    /// The kind of its adapter.
+    pub kind: String,
+    /// `push`, `pull` or `both`.
+    pub mode: String,
+    /// TOML lines of its `[source.pull]`; none at all when empty.
+    pub pull: String,
     /// TOML lines of its `[source.settings]`.
     pub settings: String,
 }
 
 impl Source {
-    /// A source with the settings' defaults.
+    /// A source of kind `scim` that is pushed to, with the settings' defaults.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            kind: "scim".to_owned(),
+            mode: "push".to_owned(),
+            pull: String::new(),
             settings: String::new(),
         }
     }
@@ -59,10 +68,21 @@ impl Config {
              listen = \"127.0.0.1:0\"\n\n",
             domains.join(", ")
         );
-        for Source { name, settings } in &self.sources {
+        for Source {
+            name,
+            kind,
+            mode,
+            pull,
+            settings,
+        } in &self.sources
+        {
             text.push_str(&format!(
-                "[[source]]\nname = \"{name}\"\nkind = \"scim\"\nmode = \"push\"\n[source.settings]\n{settings}\n\n"
+                "[[source]]\nname = \"{name}\"\nkind = \"{kind}\"\nmode = \"{mode}\"\n"
             ));
+            if !pull.is_empty() {
+                text.push_str(&format!("[source.pull]\n{pull}\n"));
+            }
+            text.push_str(&format!("[source.settings]\n{settings}\n\n"));
         }
         text.push_str(&self.more);
         text
