@@ -148,6 +148,37 @@ impl Unit<'_, '_> {
         Ok(())
     }
 
+    /// Of a group that only reads know: keeps members that nobody knows until their user comes.
+    pub(crate) async fn await_pulled_members(
+        &mut self,
+        group: &GroupRow,
+        values: Vec<String>,
+    ) -> Result<(), EngineError> {
+        let values: Vec<_> = values.into_iter().map(|value| (value, Some("User"))).collect();
+        let effect = Effect {
+            pending_added: query::member::add_pending(self.tx, group.id, group.source, &values, self.now)
+                .await?,
+            ..Effect::default()
+        };
+        self.note_effect(group, effect).await?;
+        Ok(())
+    }
+
+    /// Of a group that only reads know: members that nobody knows and that a complete read did not name are awaited no
+    /// more.
+    pub(crate) async fn await_only(
+        &mut self,
+        group: &GroupRow,
+        values: Vec<String>,
+    ) -> Result<(), EngineError> {
+        let effect = Effect {
+            pending_removed: query::member::keep_only_pending(self.tx, group.id, values).await?,
+            ..Effect::default()
+        };
+        self.note_effect(group, effect).await?;
+        Ok(())
+    }
+
     /// Writes down what a read did to the members of a group.
     pub(crate) async fn note_pulled_members(
         &mut self,

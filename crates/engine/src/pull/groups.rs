@@ -23,6 +23,8 @@ pub(super) struct Named {
 pub(super) struct Seen {
     /// Those whom the directory knows, in the order of their ids.
     pub(super) users: Vec<SourceUserId>,
+    /// Those whom it does not know yet.
+    pub(super) strangers: Vec<String>,
     /// How many became members.
     pub(super) added: u64,
     /// How many are no members any more.
@@ -175,6 +177,13 @@ impl Unit<'_, '_> {
         };
         let (users, left) = (find(&named.added), find(&named.removed));
         let mut seen = Seen::default();
+        let is_stranger = |id: &&RemoteUserId| !known.contains_key(id.as_str());
+        seen.strangers = named
+            .added
+            .iter()
+            .filter(is_stranger)
+            .map(ToString::to_string)
+            .collect();
         let (mut added, mut woken, mut removed) = (Vec::new(), Vec::new(), Vec::new());
         if !users.is_empty() {
             added = query::pulled::add(self.tx, group.id, &users, self.now, reading.beside_push).await?;
@@ -197,6 +206,12 @@ impl Unit<'_, '_> {
         seen.added = count(&added) + count(&woken);
         seen.removed = count(&removed);
         self.note_pulled_members(group, added, woken, removed).await?;
+        if !group.pushed && !seen.strangers.is_empty() {
+            let group = query::group::by_id(self.tx, group.source, group.id)
+                .await?
+                .ok_or_else(|| EngineError::not_found("group", group.id))?;
+            self.await_pulled_members(&group, seen.strangers.clone()).await?;
+        }
         seen.users = users;
         Ok(seen)
     }

@@ -91,6 +91,7 @@ struct Open {
     remote: RemoteGroupId,
     row: GroupRow,
     seen: Vec<SourceUserId>,
+    strangers: Vec<String>,
     too_large: bool,
 }
 
@@ -287,6 +288,7 @@ impl Session {
                 remote,
                 row,
                 seen: Vec::new(),
+                strangers: Vec::new(),
                 too_large: false,
             });
         }
@@ -298,10 +300,11 @@ impl Session {
                 self.again(&group);
             }
             if let Some(open) = self.open.as_mut().filter(|open| open.remote == group) {
-                if open.seen.len() + seen.users.len() > MAX_MEMBERS {
+                if open.seen.len() + seen.users.len() > MAX_MEMBERS || open.strangers.len() > UNIT {
                     open.too_large = true;
                 } else {
                     open.seen.extend(seen.users);
+                    open.strangers.extend(seen.strangers);
                 }
             }
         }
@@ -327,7 +330,36 @@ impl Session {
             return Ok(());
         }
         open.seen.sort_unstable();
+        if !open.row.pushed {
+            self.await_only(&open.row, open.strangers).await?;
+        }
         self.judge(&open.row, &open.seen, confirmed).await
+    }
+
+    /// Members that nobody knows and that a complete read of their group did not name are awaited no more.
+    async fn await_only(&self, group: &GroupRow, strangers: Vec<String>) -> Result<(), EngineError> {
+        let id = group.id;
+        let (people, _) = self
+            .engine
+            .read_few(move |tx| {
+                Box::pin(async move { Ok::<_, EngineError>(query::plan::pending_counts(tx, id).await?) })
+            })
+            .await?;
+        if people == i64::try_from(strangers.len()).unwrap_or(i64::MAX) {
+            return Ok(());
+        }
+        let (source, strangers) = (self.reading.source, Arc::new(strangers));
+        self.engine
+            .write(self.cause.clone(), move |unit| {
+                let strangers = Arc::clone(&strangers);
+                Box::pin(async move {
+                    match query::group::by_id(unit.tx, source, id).await? {
+                        Some(group) => unit.await_only(&group, strangers.to_vec()).await,
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await
     }
 
     async fn judge(

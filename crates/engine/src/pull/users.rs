@@ -38,6 +38,7 @@ impl Unit<'_, '_> {
                 .collect();
         let rules = self.source_policy(reading.source).await?;
         let mut fresh = Vec::new();
+        let mut unnamed = Vec::new();
         let mut changed = Vec::new();
         let mut count = 0;
         for (id, record) in records {
@@ -52,8 +53,14 @@ impl Unit<'_, '_> {
                     }
                 }
                 None if named.is_none_or(|named| named.contains(&id)) => fresh.push(record),
-                None => {}
+                None => unnamed.push(record),
             }
+        }
+        if !unnamed.is_empty() {
+            let ids = unnamed.iter().map(|record| record.id.to_string()).collect();
+            let awaited = query::pulled::awaited(self.tx, reading.source, ids).await?;
+            unnamed.retain(|record| awaited.iter().any(|id| id == record.id.as_str()));
+            fresh.extend(unnamed);
         }
         count += u64::try_from(changed.len()).unwrap_or(u64::MAX);
         self.change_pulled(reading.source, changed, &rules).await?;

@@ -112,7 +112,11 @@ impl World {
             .await
     }
 
-    pub(crate) async fn plan(&self, id: RestoreId, candidate: Option<MembershipId>) -> Result<RestorePlan, EngineError> {
+    pub(crate) async fn plan(
+        &self,
+        id: RestoreId,
+        candidate: Option<MembershipId>,
+    ) -> Result<RestorePlan, EngineError> {
         let engine = self.engine.clone();
         self.engine
             .read(move |tx| {

@@ -247,3 +247,37 @@ async fn nobody_gets_in_before_the_group_is_assigned_to_the_application() {
     reads.report(assignment(false)).await;
     assert_eq!(inside(&world, room).await, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_member_whom_nobody_knows_comes_in_when_the_account_becomes_known() {
+    let world = World::new().await;
+    let mut reads = Reads::new(&world, "pull").await;
+    let unseen = DirectoryChange::Unknown {
+        scope: UnknownScope::User(user("x-anna")),
+        reason: "a status that nobody knows".into(),
+    };
+    let complete = DirectoryChange::GroupMembersComplete {
+        group: group("board"),
+        confirmed: true,
+    };
+    for _ in 0..2 {
+        let page = [vec![unseen.clone(), added("anna")], seen("ben").to_vec()].concat();
+        reads
+            .report(vec![vec![board()], page, vec![complete.clone()]])
+            .await;
+    }
+    let room = world.room("Board").await;
+    world.map(reads.board_id().await, room).await;
+    assert_eq!(inside(&world, room).await, ["ben"]);
+    reads.delta = true;
+    reads.report(vec![vec![upserted(record("anna"))]]).await;
+    assert_eq!(inside(&world, room).await, ["anna", "ben"]);
+    // Who was awaited and is not named any more is a stranger again.
+    reads.delta = false;
+    let carl = [vec![added("carl")], seen("ben").to_vec(), seen("anna").to_vec()].concat();
+    reads.report(vec![vec![board()], carl, vec![complete]]).await;
+    reads.board(&["anna", "ben"], true).await;
+    reads.delta = true;
+    reads.report(vec![vec![upserted(record("carl"))]]).await;
+    assert_eq!(inside(&world, room).await, ["anna", "ben"]);
+}
