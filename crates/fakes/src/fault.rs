@@ -126,6 +126,23 @@ impl Faults {
         })
     }
 
+    /// Whether this fault is still to come.
+    #[must_use]
+    pub fn holds(&self, fault: Fault) -> bool {
+        self.with(|schedule| {
+            let of_rules = schedule
+                .rules
+                .iter()
+                .any(|rule| rule.fault == fault && rule.times != Some(0));
+            let requests = schedule.requests;
+            of_rules
+                || schedule
+                    .numbered
+                    .range(requests..)
+                    .any(|(_, numbered)| *numbered == fault)
+        })
+    }
+
     /// How many requests were seen.
     #[must_use]
     pub fn requests(&self) -> u32 {
@@ -172,7 +189,9 @@ mod tests {
         );
         faults.always("", Fault::Unauthorised);
         assert_eq!(faults.next("/x"), Some(Fault::Unauthorised));
+        assert!(faults.holds(Fault::Unauthorised) && !faults.holds(Fault::Forbidden));
         faults.clear();
+        assert!(!faults.holds(Fault::Unauthorised));
         assert_eq!(faults.next("/x"), None);
         assert_eq!(faults.requests(), 7);
     }

@@ -10,14 +10,14 @@ use usher_core::{
     ReadRequest, ReadScope, RemoteGroupId, RemoteUserId, UnknownScope, WantedGroup,
 };
 use usher_fakes::graph::{Graph, Options};
-use usher_fakes::{Directory, Faults, IdStyle};
+use usher_fakes::{Directory, Fault, Faults, IdStyle};
 use usher_outbound::Patience;
 
 /// The time for an answer where all will come: a busy machine may take longer than a client should.
 const PLENTY: Duration = Duration::from_secs(30);
 
 /// The time for an answer where some will not come.
-const LITTLE: Duration = Duration::from_millis(250);
+const LITTLE: Duration = Duration::from_millis(100);
 
 pub(crate) struct World {
     pub(crate) directory: Directory,
@@ -72,8 +72,7 @@ impl World {
     }
 
     pub(crate) fn adapter(&self) -> EntraAdapter {
-        let some_never_come = format!("{:?}", self.faults).contains("NoAnswer");
-        if some_never_come {
+        if self.faults.holds(Fault::NoAnswer) {
             self.hasty_adapter()
         } else {
             adapter(self.settings())

@@ -109,7 +109,7 @@ pub(crate) fn adapter(settings: &Value) -> OktaAdapter {
 pub(crate) fn hurried_adapter(settings: &Value) -> OktaAdapter {
     let config: OktaConfig = serde_json::from_value(settings.clone()).expect("settings");
     OktaAdapter::tuned(&config, |builder| {
-        impatient(builder).timeout(Duration::from_millis(250))
+        impatient(builder).timeout(Duration::from_millis(100))
     })
     .expect("settings that can work")
 }

@@ -11,7 +11,7 @@ use usher_core::{
     ReadOutcome, ReadRequest, ReadScope, RemoteGroupId, Timestamp, WantedGroup,
 };
 use usher_fakes::scim::{CLIENT_ID, CLIENT_SECRET, Habits, ScimServer, TOKEN};
-use usher_fakes::{Directory, Faults, IdStyle};
+use usher_fakes::{Directory, Fault, Faults, IdStyle};
 use usher_outbound::Patience;
 
 /// A provider that stops when this is dropped.
@@ -42,8 +42,7 @@ impl World {
         let settings = pull.as_object_mut().expect("an object");
         settings.extend(more.as_object().cloned().unwrap_or_default());
         let settings = json!({"pull": pull, "guest_user_types": ["Guest"]});
-        // The schedule shows what it holds in this form alone.
-        let some_never_come = format!("{:?}", self.faults).contains("NoAnswer");
+        let some_never_come = self.faults.holds(Fault::NoAnswer);
         adapter_that_waits(settings, if some_never_come { LITTLE } else { PLENTY })
     }
 
@@ -56,10 +55,10 @@ impl World {
 }
 
 /// The time for an answer where all will come: a busy machine may take longer than a client should.
-const PLENTY: Duration = Duration::from_secs(1);
+const PLENTY: Duration = Duration::from_secs(30);
 
 /// The time for an answer where some will not come.
-const LITTLE: Duration = Duration::from_millis(250);
+const LITTLE: Duration = Duration::from_millis(100);
 
 /// An adapter without patience, on a clock that stands still.
 pub(crate) fn adapter(settings: Value) -> ScimAdapter {
