@@ -98,7 +98,7 @@ async fn okta_names_what_the_role_of_an_api_token_does_not_cover() {
         Missing {
             take: |idp| {
                 idp.okta()
-                    .take_api_token(API_TOKEN, Rights::all().only_groups(&[]))
+                    .take_api_token(API_TOKEN, Rights::all().only_groups(&[]));
             },
             give,
             names: "okta.groups.read",

@@ -112,6 +112,8 @@ async fn is_degraded(rig: &Rig, word: &str) {
     let drift = rig.world.cli_json(&["source", "drift", "idp"]);
     let drift = drift.as_array().expect("a list");
     assert!(drift.iter().any(|one| one["kind"] == "unreachable"), "{drift:#?}");
-    let failed = rig.world.cli(&["source", "sync", "idp", "--wait"]).refused();
-    assert_eq!(failed.code, Some(1), "{failed}");
+    if word == "unauthorised" {
+        let failed = rig.world.cli(&["source", "sync", "idp", "--wait"]).refused();
+        assert_eq!(failed.code, Some(1), "{failed}");
+    }
 }
