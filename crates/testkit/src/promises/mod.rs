@@ -92,7 +92,7 @@ macro_rules! __each_promise {
     };
 }
 
-/// Makes one test of each promise, for the [`Provider`](crate::Provider) that it is given. The tests land in the module
+/// Makes one test of each promise, for the [`Provider`] that it is given. The tests land in the module
 /// that the macro stands in.
 #[macro_export]
 macro_rules! contract_tests {

@@ -71,7 +71,7 @@ async fn answer(State(resources): State<Resources>, method: Method, uri: Uri, bo
                 match operation["path"].as_str() {
                     Some("active") => {
                         resource["active"] =
-                            (operation["value"] == true || operation["value"] == "True").into()
+                            (operation["value"] == true || operation["value"] == "True").into();
                     }
                     Some(name) => resource[name] = operation["value"].clone(),
                     None => {
