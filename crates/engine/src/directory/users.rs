@@ -108,7 +108,7 @@ impl Unit<'_, '_> {
         let (rules, is_also_pulled) = self.source_rules(before.source).await?;
         if is_also_pulled && data.active {
             // Either side's "inactive" wins until that side takes it back.
-            let pulled = query::pulled::user(self.tx, before.id).await?;
+            let pulled = query::pulled_user::user(self.tx, before.id).await?;
             data.active = pulled.is_none_or(|pulled| pulled.is_usable());
             if unchanged(before, &data) {
                 return Ok(before.clone());

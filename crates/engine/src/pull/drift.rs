@@ -5,7 +5,7 @@ use usher_core::{
     RemoteGroupId, RoomId, SourceGroupId, SourceName, SourceState, SourceUserId, Timestamp, WantedGroup,
 };
 use usher_storage::query;
-use usher_storage::query::pulled::DriftRow;
+use usher_storage::query::drift::DriftRow;
 
 use crate::EngineError;
 use crate::engine::Engine;
@@ -93,15 +93,14 @@ impl Engine {
                     });
                 }
                 if row.mode == "both" {
-                    for member in query::pulled::member_drift(tx, row.key, limit).await? {
+                    for member in query::drift::member_drift(tx, row.key, limit).await? {
                         drifts.push(of_member(member));
                     }
-                    for (user, name, pushed, said) in query::pulled::account_drift(tx, row.key, limit).await?
-                    {
+                    for (user, name, pushed, said) in query::drift::account_drift(tx, row.key, limit).await? {
                         drifts.push(of_account(user, name, pushed, &said));
                     }
                 }
-                for parked in query::pulled::parked_users(tx, row.key, "", limit).await? {
+                for parked in query::pulled_user::parked_users(tx, row.key, "", limit).await? {
                     drifts.push(Drift {
                         kind: Difference::NotJoined,
                         user_name: Some(parked.user_name),
@@ -114,7 +113,7 @@ impl Engine {
                         ..nothing()
                     });
                 }
-                for (user, name, room) in query::pulled::overrides(tx, row.key, limit).await? {
+                for (user, name, room) in query::drift::overrides(tx, row.key, limit).await? {
                     drifts.push(Drift {
                         kind: Difference::Override,
                         user: Some(user),
@@ -142,7 +141,7 @@ impl Engine {
                 let row = query::source::by_name(tx, source.as_str())
                     .await?
                     .ok_or_else(|| EngineError::not_found("source", &source))?;
-                let wanted = query::pulled::wanted(tx, row.key).await?;
+                let wanted = query::drift::wanted(tx, row.key).await?;
                 Ok(wanted
                     .into_iter()
                     .filter_map(|(id, nested)| {
@@ -207,7 +206,12 @@ fn of_member(row: DriftRow) -> Drift {
     }
 }
 
-fn of_account(user: SourceUserId, name: String, pushed: bool, said: &query::pulled::PulledUser) -> Drift {
+fn of_account(
+    user: SourceUserId,
+    name: String,
+    pushed: bool,
+    said: &query::pulled_user::PulledUser,
+) -> Drift {
     let word = |active: bool| if active { "active" } else { "inactive" };
     Drift {
         kind: Difference::InactiveSide,

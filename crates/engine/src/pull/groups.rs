@@ -160,7 +160,7 @@ impl Unit<'_, '_> {
             .map(ToString::to_string)
             .collect();
         let known: BTreeMap<String, SourceUserId> =
-            query::pulled::ids_by_remote_ids(self.tx, reading.source, ids)
+            query::pulled_user::ids_by_remote_ids(self.tx, reading.source, ids)
                 .await?
                 .into_iter()
                 .map(|(remote_id, user, _)| (remote_id, user))

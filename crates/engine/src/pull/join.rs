@@ -3,7 +3,7 @@
 
 use usher_core::{GroupRecord, RemoteGroupId, SourceGroupId, SourceUserId, UserRecord};
 use usher_storage::query::group::GroupRow;
-use usher_storage::query::pulled::PulledUser;
+use usher_storage::query::pulled_user::PulledUser;
 use usher_storage::query::source::SourceRow;
 use usher_storage::query::user::{UserRow, name_key};
 use usher_storage::{SourceKey, query};
@@ -24,7 +24,7 @@ impl Unit<'_, '_> {
         rules: &SourcePolicy,
     ) -> Result<(Vec<UserRecord>, u64), EngineError> {
         let keys = records.iter().map(|record| name_key(&record.user_name)).collect();
-        let holders = query::pulled::holders_of_names(self.tx, reading.source, keys).await?;
+        let holders = query::pulled_user::holders_of_names(self.tx, reading.source, keys).await?;
         let mut rest = Vec::new();
         let mut joined = 0;
         for record in records {
@@ -73,7 +73,7 @@ impl Unit<'_, '_> {
             .remote_id
             .as_deref()
             .is_some_and(|id| id != record.id.as_str());
-        if is_known || query::pulled::has_history(self.tx, row.person).await? {
+        if is_known || query::pulled_user::has_history(self.tx, row.person).await? {
             self.park_pulled(source, record).await?;
             return Ok(false);
         }
@@ -87,7 +87,7 @@ impl Unit<'_, '_> {
             ..row.clone()
         };
         query::user::update(self.tx, &row).await?;
-        query::pulled::unpark_user(self.tx, row.source, record.id.as_str()).await?;
+        query::pulled_user::unpark_user(self.tx, row.source, record.id.as_str()).await?;
         self.tell_user(EventKind::UserJoined, &row);
         self.hear_beside_push(&row, record, false).await?;
         Ok(())
@@ -114,7 +114,7 @@ impl Unit<'_, '_> {
         let Some(row) = namesake.filter(|row| !row.pushed) else {
             return Ok(None);
         };
-        if query::pulled::has_history(self.tx, row.person).await? {
+        if query::pulled_user::has_history(self.tx, row.person).await? {
             return Err(EngineError::Conflict(format!(
                 "userName '{}' belongs to an account that was read from this provider and that is or was in a room; send \
                  its immutable id as externalId, or have an operator join the two with `usher source join`",
@@ -137,7 +137,7 @@ impl Unit<'_, '_> {
             said: row.modified,
             record: row.resource.clone(),
         };
-        query::pulled::put_user(self.tx, row.id, &said).await?;
+        query::pulled_user::put_user(self.tx, row.id, &said).await?;
         data.active = data.active && said.is_usable();
         let before = UserRow { pushed: true, ..row };
         self.tell_user(EventKind::UserJoined, &before);
@@ -189,7 +189,7 @@ impl Unit<'_, '_> {
         source: &SourceRow,
         remote_id: &str,
     ) -> Result<SourceUserId, EngineError> {
-        let parked = query::pulled::parked_by_id(self.tx, source.key, remote_id)
+        let parked = query::pulled_user::parked_by_id(self.tx, source.key, remote_id)
             .await?
             .ok_or_else(|| EngineError::not_found("waiting user", remote_id))?;
         let row = query::user::by_name(self.tx, source.key, &parked.user_name)
@@ -208,7 +208,7 @@ impl Unit<'_, '_> {
             ..row
         };
         query::user::update(self.tx, &row).await?;
-        query::pulled::unpark_user(self.tx, source.key, remote_id).await?;
+        query::pulled_user::unpark_user(self.tx, source.key, remote_id).await?;
         self.tell_user(EventKind::UserJoined, &row);
         let said = PulledUser {
             active: record["active"].as_bool().unwrap_or(true),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use usher_core::{PersonId, RemoteUserId, SourceUserId, UserRecord};
-use usher_storage::query::pulled::{ParkedUser, PulledUser};
+use usher_storage::query::pulled_user::{ParkedUser, PulledUser};
 use usher_storage::query::user::{UserRow, name_key};
 use usher_storage::{SourceKey, query};
 
@@ -31,7 +31,7 @@ impl Unit<'_, '_> {
             .collect();
         let ids = records.keys().map(ToString::to_string).collect();
         let known: BTreeMap<String, UserRow> =
-            query::pulled::users_by_remote_ids(self.tx, reading.source, ids)
+            query::pulled_user::users_by_remote_ids(self.tx, reading.source, ids)
                 .await?
                 .into_iter()
                 .filter_map(|row| Some((row.remote_id.clone()?, row)))
@@ -58,7 +58,7 @@ impl Unit<'_, '_> {
         }
         if !unnamed.is_empty() {
             let ids = unnamed.iter().map(|record| record.id.to_string()).collect();
-            let awaited = query::pulled::awaited(self.tx, reading.source, ids).await?;
+            let awaited = query::pulled_user::awaited(self.tx, reading.source, ids).await?;
             unnamed.retain(|record| awaited.iter().any(|id| id == record.id.as_str()));
             fresh.extend(unnamed);
         }
@@ -80,12 +80,13 @@ impl Unit<'_, '_> {
         reading: &Reading,
         id: &RemoteUserId,
     ) -> Result<bool, EngineError> {
-        let rows = query::pulled::users_by_remote_ids(self.tx, reading.source, vec![id.to_string()]).await?;
+        let rows =
+            query::pulled_user::users_by_remote_ids(self.tx, reading.source, vec![id.to_string()]).await?;
         let Some(row) = rows.into_iter().next() else {
             return Ok(false);
         };
         if row.pushed {
-            let known = query::pulled::user(self.tx, row.id).await?;
+            let known = query::pulled_user::user(self.tx, row.id).await?;
             if known.as_ref().is_some_and(|known| known.gone) {
                 return Ok(false);
             }
@@ -110,7 +111,7 @@ impl Unit<'_, '_> {
         gone: bool,
     ) -> Result<bool, EngineError> {
         let text = record_text(record);
-        let known = query::pulled::user(self.tx, row.id).await?;
+        let known = query::pulled_user::user(self.tx, row.id).await?;
         let is_same = known
             .is_some_and(|known| known.record == text && known.active == record.active && known.gone == gone);
         if is_same {
@@ -127,7 +128,7 @@ impl Unit<'_, '_> {
 
     /// Writes what a read said, and decides whether the account may be used: only if neither side objects.
     pub(super) async fn weigh_sides(&mut self, row: &UserRow, said: PulledUser) -> Result<bool, EngineError> {
-        query::pulled::put_user(self.tx, row.id, &said).await?;
+        query::pulled_user::put_user(self.tx, row.id, &said).await?;
         let active = pushed_active(row) && said.is_usable();
         if active == row.active {
             return Ok(true);
@@ -177,7 +178,7 @@ impl Unit<'_, '_> {
             return Ok(());
         }
         let ids = records.iter().map(|record| record.id.to_string()).collect();
-        let former: BTreeMap<String, PersonId> = query::pulled::former_people(self.tx, source, ids)
+        let former: BTreeMap<String, PersonId> = query::pulled_user::former_people(self.tx, source, ids)
             .await?
             .into_iter()
             .collect();
@@ -196,12 +197,12 @@ impl Unit<'_, '_> {
             .iter()
             .filter_map(|(_, _, data)| scope::company_address(data))
             .collect();
-        let mut addresses: BTreeSet<String> = query::pulled::known_addresses(self.tx, emails)
+        let mut addresses: BTreeSet<String> = query::pulled_user::known_addresses(self.tx, emails)
             .await?
             .into_iter()
             .collect();
         let awaited = users.iter().map(|(_, remote_id, _)| remote_id.clone()).collect();
-        let awaited: BTreeSet<String> = query::pulled::awaited(self.tx, source, awaited)
+        let awaited: BTreeSet<String> = query::pulled_user::awaited(self.tx, source, awaited)
             .await?
             .into_iter()
             .collect();
@@ -255,10 +256,10 @@ impl Unit<'_, '_> {
     async fn yield_within_page(&mut self, user: &UserRow) -> Result<(), EngineError> {
         let holder = query::user::by_name(self.tx, user.source, &user.user_name).await?;
         if let Some(holder) = holder {
-            query::pulled::yield_names(self.tx, &[holder.id]).await?;
+            query::pulled_user::yield_names(self.tx, &[holder.id]).await?;
         }
         query::user::insert(self.tx, user).await?;
-        query::pulled::yield_names(self.tx, &[user.id]).await?;
+        query::pulled_user::yield_names(self.tx, &[user.id]).await?;
         Ok(())
     }
 
@@ -289,14 +290,14 @@ impl Unit<'_, '_> {
             return Ok(());
         }
         let keys = wanted.keys().cloned().collect();
-        let losers: Vec<SourceUserId> = query::pulled::holders_of_names(self.tx, source, keys)
+        let losers: Vec<SourceUserId> = query::pulled_user::holders_of_names(self.tx, source, keys)
             .await?
             .into_iter()
             .filter(|(key, user, _)| wanted.get(key) != Some(user))
             .map(|(_, user, _)| user)
             .collect();
         if !losers.is_empty() {
-            query::pulled::yield_names(self.tx, &losers).await?;
+            query::pulled_user::yield_names(self.tx, &losers).await?;
         }
         Ok(())
     }
@@ -313,7 +314,7 @@ impl Unit<'_, '_> {
             since: self.now,
             record: record_text(record),
         };
-        if query::pulled::park_user(self.tx, source, &parked).await? {
+        if query::pulled_user::park_user(self.tx, source, &parked).await? {
             let about = About {
                 source: Some(source),
                 ..About::default()

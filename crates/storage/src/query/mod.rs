@@ -1,6 +1,7 @@
 //! The SQL of the product, a module for each area. Functions take a transaction and speak in domain types.
 
 pub mod directory;
+pub mod drift;
 pub mod event;
 pub mod facts;
 pub mod grant;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod policy;
 pub mod pull_run;
 pub mod pulled;
+pub mod pulled_user;
 pub mod restore;
 pub mod room;
 pub mod shown;
