@@ -152,10 +152,12 @@ async fn enqueue(
                 for target in &targets {
                     unit.ask_read(key, target, PullCause::Notification, None).await?;
                 }
-                Ok(())
+                Ok::<_, EngineError>(())
             })
         })
-        .await
+        .await?;
+    reader.wake();
+    Ok(())
 }
 
 /// What to read: what changed everywhere where that is cheap or the hints are many, else exactly what was hinted at.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio::sync::Notify;
 use usher_core::{Mode, ProvisioningAdapter, SourceName};
 use usher_engine::EngineError;
 use usher_storage::{SourceKey, Tx, query};
@@ -28,6 +29,16 @@ pub struct Reader {
     pub pull: Pull,
     /// Whether this process found out that the directory is the one that was read before.
     pub(super) is_pinned: Arc<AtomicBool>,
+    /// Whoever asks for a read in this process tells the one that does it.
+    pub(super) asked: Arc<Notify>,
+}
+
+impl Reader {
+    /// Lets what was asked for begin at once, if this process reads the source; else it begins with the next beat of the one
+    /// that does.
+    pub(crate) fn wake(&self) {
+        self.asked.notify_one();
+    }
 }
 
 impl Readers {
@@ -47,6 +58,7 @@ impl Readers {
                 adapter: Arc::new(adapter),
                 pull,
                 is_pinned: Arc::default(),
+                asked: Arc::default(),
             };
             (source.name.clone(), reader)
         });

@@ -33,11 +33,7 @@ pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &Cancella
 async fn supervise(reading: Reading, stopping: CancellationToken) {
     let mut pause = Duration::ZERO;
     let mut is_first = true;
-    while stopping
-        .run_until_cancelled(tokio::time::sleep(pause))
-        .await
-        .is_some()
-    {
+    while stopping.run_until_cancelled(reading.rest(pause)).await.is_some() {
         let result = if is_first {
             reading.take_up().await
         } else {
@@ -62,6 +58,14 @@ async fn supervise(reading: Reading, stopping: CancellationToken) {
 }
 
 impl Reading {
+    /// Waits so long, or until somebody in this process asks for a read.
+    async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.reader.asked.notified() => {}
+        }
+    }
+
     /// Takes up what a process left that stopped in the middle.
     async fn take_up(&self) -> Result<bool, EngineError> {
         let key = self.key;

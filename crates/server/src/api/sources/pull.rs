@@ -110,16 +110,25 @@ pub(crate) struct SyncInput {
     pub(crate) reason: Option<String>,
 }
 
-/// Asks for a read of a source. A running server begins it within a second; watch the run.
+/// Asks for a read of a source. A server that reads the source begins it within a second; watch the run.
 #[utoipa::path(post, path = "/sources/{source}/sync", tag = "sources", request_body = SyncInput,
     responses((status = 202, body = PullRunView), Problems))]
-async fn start(Path(source): Path<String>, write: Write<SyncInput>) -> Result<Response, ApiError> {
-    write
+async fn start(
+    State(state): State<AppState>,
+    Path(source): Path<String>,
+    write: Write<SyncInput>,
+) -> Result<Response, ApiError> {
+    let reader = state.readers.get(&source).cloned();
+    let answer = write
         .run(StatusCode::ACCEPTED, move |unit, body| {
             let source = source.clone();
             Box::pin(async move { sync(unit, &source, body).await })
         })
-        .await
+        .await?;
+    if let Ok(reader) = reader {
+        reader.wake();
+    }
+    Ok(answer)
 }
 
 /// Asks for a read of a source.
