@@ -2,6 +2,7 @@
 //! nothing by half.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -32,7 +33,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done_over_twenty_kills
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_that_acknowledges_before_it_commits_is_found_out() {
     let Some(seeded) = seeded_binary() else { return };
-    let mut rig = Rig::new(World::new().run_by(seeded)).await;
+    let mut rig = Rig::new(World::new()).await;
+    rig.run_by(seeded).await;
     rig.load_and_kill(0).await;
     let damage = rig.restart_and_compare().await;
     assert!(
@@ -129,6 +131,16 @@ impl Rig {
             token,
             ledger: Ledger::default(),
         }
+    }
+
+    /// Goes on with another binary, on what is there.
+    async fn run_by(&mut self, binary: PathBuf) {
+        self.server.take().expect("the server runs").kill();
+        self.world.run_by(binary);
+        let server = self.world.serve().await;
+        self.scim = Client::scim(server.address(), "idp", &self.token);
+        self.desk = self.desk.moved_to(server.address());
+        self.server = Some(server);
     }
 
     /// Loads the server from several clients at once and kills it in the middle.

@@ -34,9 +34,8 @@ impl World {
     }
 
     /// Run by another build of the binary.
-    pub fn run_by(mut self, binary: PathBuf) -> Self {
+    pub fn run_by(&mut self, binary: PathBuf) {
         self.binary = binary;
-        self
     }
 
     /// Rewrites the config file; a running server keeps what it started with.
