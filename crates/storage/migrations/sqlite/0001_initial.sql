@@ -245,6 +245,7 @@ CREATE UNIQUE INDEX membership_active ON membership (room_id, person_id) WHERE a
 CREATE INDEX membership_person ON membership (person_id, room_id);
 CREATE INDEX membership_former ON membership (room_id, ended_us) WHERE active = 0;
 CREATE INDEX membership_administrator ON membership (room_id) WHERE active = 1 AND administrator = 1;
+CREATE INDEX membership_managed ON membership (room_id, source_id) WHERE active = 1 AND kind = 'managed';
 CREATE INDEX membership_until ON membership (until_us) WHERE active = 1 AND until_us IS NOT NULL;
 CREATE INDEX membership_stray ON membership (stray_since_us) WHERE active = 1 AND stray IS NOT NULL;
 
