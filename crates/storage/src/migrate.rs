@@ -19,11 +19,18 @@ pub struct Migration {
 }
 
 /// The schema for SQLite.
-pub const SQLITE: &[Migration] = &[Migration {
-    version: 1,
-    name: "initial",
-    sql: include_str!("../migrations/sqlite/0001_initial.sql"),
-}];
+pub const SQLITE: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "initial",
+        sql: include_str!("../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "nodes",
+        sql: include_str!("../migrations/sqlite/0002_nodes.sql"),
+    },
+];
 
 /// A migration that a database says it has.
 #[derive(Clone, Debug)]

@@ -1,0 +1,11 @@
+-- Which process reads a source. `fence` ascends with each taking and never goes back: whoever holds an older one writes
+-- nothing any more. A lease that was given back has no owner.
+CREATE TABLE pull_lease (
+    source_id INTEGER PRIMARY KEY REFERENCES source (id),
+    owner BLOB,
+    fence INTEGER NOT NULL,
+    until_us INTEGER NOT NULL
+) STRICT;
+
+-- The process that does a read, or did it.
+ALTER TABLE pull_run ADD COLUMN node BLOB;
