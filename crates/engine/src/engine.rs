@@ -1,12 +1,15 @@
 //! The door to the engine: every change, whoever asks for it, is one unit of work that begins here.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use futures_util::future::BoxFuture;
 use usher_core::{Clock, Draw, Timestamp};
+use usher_storage::query::lock::Footing;
 use usher_storage::{Storage, StorageError, Tx, query};
 
 use crate::EngineError;
+use crate::lock::Locks;
 use crate::policy::{Policy, StoredPolicy};
 use crate::unit::{Cause, Unit};
 
@@ -70,14 +73,59 @@ impl Engine {
         T: Send + 'static,
         E: From<EngineError> + From<StorageError> + Send + 'static,
     {
+        let must_be_alone = Arc::default();
+        self.write_on(Footing::Alone, &must_be_alone, &Arc::new(cause), &Arc::new(work))
+            .await
+    }
+
+    /// As [`Engine::write`], for a unit that changes users, or members of groups, one source's or a few: several of them may
+    /// run at the same time where the database can do that. A unit that turns out to need more ([`Unit::alone`]) runs again,
+    /// alone.
+    ///
+    /// # Errors
+    /// As [`Engine::write`].
+    pub async fn write_beside<T, E>(
+        &self,
+        cause: Cause,
+        work: impl for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<EngineError> + From<StorageError> + Send + 'static,
+    {
+        let (cause, work, must_be_alone) = (Arc::new(cause), Arc::new(work), Arc::default());
+        let done = self
+            .write_on(Footing::Beside, &must_be_alone, &cause, &work)
+            .await;
+        if done.is_err() && must_be_alone.load(Ordering::Relaxed) {
+            return self.write_on(Footing::Alone, &must_be_alone, &cause, &work).await;
+        }
+        done
+    }
+
+    async fn write_on<T, E, W>(
+        &self,
+        footing: Footing,
+        must_be_alone: &Arc<AtomicBool>,
+        cause: &Arc<Cause>,
+        work: &Arc<W>,
+    ) -> Result<T, E>
+    where
+        W: for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<EngineError> + From<StorageError> + Send + 'static,
+    {
         let draw = Draw::new(&*self.clock);
-        let (cause, work, engine) = (Arc::new(cause), Arc::new(work), self.clone());
+        let (cause, work, engine) = (Arc::clone(cause), Arc::clone(work), self.clone());
+        let must_be_alone = Arc::clone(must_be_alone);
         self.storage
             .write(move |tx| {
                 let (cause, work, engine) = (Arc::clone(&cause), Arc::clone(&work), engine.clone());
+                let must_be_alone = Arc::clone(&must_be_alone);
                 Box::pin(async move {
+                    let locks = Locks::enter(tx, footing, &must_be_alone).await?;
                     let policy = engine.policy(tx).await?;
-                    let mut unit = Unit::new(tx, policy, draw, &cause);
+                    let mut unit = Unit::new(tx, policy, draw, &cause, locks);
                     let result = work(&mut unit).await?;
                     unit.finish().await?;
                     Ok(result)

@@ -12,6 +12,7 @@ pub mod history;
 pub mod hold;
 pub mod job;
 pub mod level;
+mod lock;
 pub mod manual;
 pub mod mapping;
 pub mod order;

@@ -9,6 +9,7 @@ use usher_storage::query::event::NewEvent;
 use usher_storage::{Tx, query};
 
 use crate::event::EventKind;
+use crate::lock::Locks;
 use crate::policy::Policy;
 use crate::{EngineError, settle};
 
@@ -79,6 +80,7 @@ pub struct Unit<'u, 't> {
     /// Who may come in because somebody with their address left. They go last: whoever the unit is about comes first.
     pub(crate) freed: BTreeSet<(RoomId, PersonId)>,
     pub(crate) removal: Removal,
+    pub(crate) locks: Locks,
     ids: Ids,
     events: Vec<NewEvent>,
     changed: bool,
@@ -114,7 +116,13 @@ impl Default for Removal {
 }
 
 impl<'u, 't> Unit<'u, 't> {
-    pub(crate) fn new(tx: &'u mut Tx<'t>, policy: Arc<Policy>, draw: Draw, cause: &Arc<Cause>) -> Self {
+    pub(crate) fn new(
+        tx: &'u mut Tx<'t>,
+        policy: Arc<Policy>,
+        draw: Draw,
+        cause: &Arc<Cause>,
+        locks: Locks,
+    ) -> Self {
         let mut ids = draw.ids();
         Self {
             tx,
@@ -125,6 +133,7 @@ impl<'u, 't> Unit<'u, 't> {
             touched: Touched::default(),
             freed: BTreeSet::new(),
             removal: Removal::default(),
+            locks,
             ids,
             events: Vec::new(),
             changed: false,

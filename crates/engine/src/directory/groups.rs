@@ -26,6 +26,7 @@ impl Unit<'_, '_> {
         data: GroupData,
         members: Vec<MemberName>,
     ) -> Result<GroupRow, EngineError> {
+        self.alone()?;
         if self.source_rules(source).await?.1
             && let Some(seen) = self.group_seen_by_reads(source, &data).await?
         {
@@ -104,6 +105,7 @@ impl Unit<'_, '_> {
         {
             return Ok(before.clone());
         }
+        self.alone()?;
         self.refuse_taken_group(before.source, &data, Some(before.id))
             .await?;
         let group = GroupRow {
@@ -126,6 +128,7 @@ impl Unit<'_, '_> {
     /// # Errors
     /// What the database says.
     pub async fn delete_group(&mut self, group: &GroupRow) -> Result<(), EngineError> {
+        self.alone()?;
         let people = query::member::remove_group(self.tx, group.id).await?;
         let gone = GroupRow {
             gone: Some(self.now),
@@ -154,6 +157,7 @@ impl Unit<'_, '_> {
         keys.extend(group.external_id.as_ref().map(|id| id.to_lowercase()));
         keys.extend(group.remote_id.as_ref().map(|id| id.to_lowercase()));
         for mapping in query::mapping::waiting(self.tx, group.source, keys).await? {
+            self.alone()?;
             let fits = match mapping.named_by {
                 GroupNaming::Id => true,
                 GroupNaming::Name => {

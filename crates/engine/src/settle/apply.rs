@@ -292,6 +292,7 @@ impl Unit<'_, '_> {
     /// Keeps the room's mark *no administrator* true, and lets a kept last administrator go when there is
     /// another.
     pub(crate) async fn check_administrators(&mut self, room: RoomId) -> Result<(), EngineError> {
+        self.lock_rooms(BTreeSet::from([room])).await?;
         let administrators = query::membership::administrators(self.tx, room).await?;
         let Some(mut row) = query::room::by_id(self.tx, room).await? else {
             return Ok(());

@@ -7,18 +7,36 @@ use usher_core::{HoldKind, MembershipId, RoomId, Stray};
 use usher_storage::{SourceKey, Tx, query};
 
 use super::decide::{Decision, decide};
-use super::facts::Batch;
+use super::facts::{Batch, Pair};
 use crate::EngineError;
 use crate::unit::Unit;
 
 /// Fills in what of the facts depends on everything that would end together.
 pub(super) async fn weigh(unit: &mut Unit<'_, '_>, batch: &mut Batch) -> Result<(), EngineError> {
+    let rooms = batch.pairs.iter().filter(|pair| concerns_others(unit, pair));
+    unit.lock_rooms(rooms.map(|pair| pair.room).collect()).await?;
     // The brake comes first: an administrator whose ending is held is still there, and nobody has to stay for
     // their sake.
     if unit.removal.braked && unit.policy.brake.enabled {
         pull_brake(unit, batch).await?;
     }
     guard_last_administrators(unit.tx, batch).await
+}
+
+/// Whether what is decided of a pair depends on others in the room, or others depend on it.
+fn concerns_others(unit: &Unit<'_, '_>, pair: &Pair) -> bool {
+    let is_member_of_weight = pair
+        .membership
+        .as_ref()
+        .is_some_and(|membership| membership.administrator || membership.hold.is_some());
+    match decide(&pair.facts) {
+        Decision::Start(desired) => unit.policy.levels.is_administrator(&desired.level),
+        Decision::End(reason) => {
+            is_member_of_weight || (unit.removal.braked && reason == unit.removal.reason)
+        }
+        Decision::Hold(_) | Decision::Release | Decision::KeepLastAdministrator => true,
+        _ => is_member_of_weight,
+    }
 }
 
 /// Marks the one administrator who has to stay where all of a room's would leave. Whoever stays for that reason

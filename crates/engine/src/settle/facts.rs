@@ -56,7 +56,21 @@ pub(super) async fn load(
 ) -> Result<Batch, EngineError> {
     let policy = Arc::clone(&unit.policy);
     let removal = unit.removal.reason;
-    suppose(unit.tx, &policy, removal, &Suppose::default(), rooms, persons).await
+    let mut rows = room_rows(unit.tx, rooms).await?;
+    let counted = |room: &&RoomRow| room.state == RoomState::Preparing || room.arrival_limit.is_some();
+    let counted = rows.values().filter(counted).map(|room| room.id).collect();
+    if unit.lock_rooms(counted).await? {
+        rows = room_rows(unit.tx, rooms).await?;
+    }
+    suppose_in(
+        unit.tx,
+        &policy,
+        removal,
+        &Suppose::default(),
+        (rows, rooms),
+        persons,
+    )
+    .await
 }
 
 /// Reads the facts as they would be. Brake and last administrator as in [`load`].
@@ -68,11 +82,23 @@ pub(crate) async fn suppose(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Batch, EngineError> {
-    let room_rows: BTreeMap<_, _> = query::room::by_ids(tx, rooms.iter().copied())
-        .await?
-        .into_iter()
-        .map(|room| (room.id, room))
-        .collect();
+    let rows = room_rows(tx, rooms).await?;
+    suppose_in(tx, policy, removal, what_if, (rows, rooms), persons).await
+}
+
+async fn room_rows(tx: &mut Tx<'_>, rooms: &[RoomId]) -> Result<BTreeMap<RoomId, RoomRow>, EngineError> {
+    let rows = query::room::by_ids(tx, rooms.iter().copied()).await?;
+    Ok(rows.into_iter().map(|room| (room.id, room)).collect())
+}
+
+async fn suppose_in(
+    tx: &mut Tx<'_>,
+    policy: &Policy,
+    removal: EndReason,
+    what_if: &Suppose,
+    (room_rows, rooms): (BTreeMap<RoomId, RoomRow>, &[RoomId]),
+    persons: &[PersonId],
+) -> Result<Batch, EngineError> {
     let mut desired = desired(tx, policy, what_if, rooms, persons).await?;
     let mut active: BTreeMap<_, _> = query::membership::active(tx, rooms, persons)
         .await?

@@ -41,6 +41,11 @@ pub(crate) async fn settle(unit: &mut Unit<'_, '_>) -> Result<(), EngineError> {
 /// Takes what was touched, as pairs.
 async fn touched_pairs(unit: &mut Unit<'_, '_>) -> Result<BTreeSet<(RoomId, PersonId)>, EngineError> {
     let touched = std::mem::take(&mut unit.touched);
+    // Before anything is read that decides: of two units that touch one person, the later one sees what the first one did.
+    let members = touched.members.iter().map(|(_, person)| *person);
+    let of_pairs = touched.pairs.iter().map(|(_, person)| *person);
+    let persons = touched.persons.iter().copied().chain(members).chain(of_pairs);
+    unit.lock_persons(persons.collect()).await?;
     let mut pairs = touched.pairs;
     if !touched.persons.is_empty() {
         pairs.extend(query::facts::pairs_of_persons(unit.tx, touched.persons).await?);

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use serde_json::Value;
+use usher_core::Mode;
 use usher_engine::{Actor, Cause, Unit};
 use usher_scim::etag::TagList;
 use usher_scim::filter::FilterLimits;
@@ -90,7 +91,12 @@ impl Call {
             request_id: Some((*self.request_id).to_owned()),
             ..Cause::new(Actor::Source(self.source.name.to_string()))
         };
-        self.state.engine.write(cause, work).await
+        // Beside a read of the same source, a push takes turns with it.
+        if self.source.mode == Mode::Both {
+            self.state.engine.write(cause, work).await
+        } else {
+            self.state.engine.write_beside(cause, work).await
+        }
     }
 
     /// Reads one consistent state.

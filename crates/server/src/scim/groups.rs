@@ -81,7 +81,7 @@ pub(super) async fn replace(call: &Call, id: &str, inputs: Inputs) -> Result<Ans
         .write(move |unit| {
             let (data, named, if_match) = (Arc::clone(&data), named.clone(), if_match.clone());
             Box::pin(async move {
-                let before = find(unit.tx(), source, id).await?;
+                let before = find_for_change(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
                 let row = update(unit, &before, (*data).clone()).await?;
                 match named {
@@ -112,7 +112,7 @@ pub(super) async fn patch(call: &Call, id: &str, inputs: Inputs) -> Result<Answe
             let (request, if_match) = (Arc::clone(&request), if_match.clone());
             let (shown, base) = (shown.clone(), Arc::clone(&base));
             Box::pin(async move {
-                let before = find(unit.tx(), source, id).await?;
+                let before = find_for_change(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
                 let count = before.member_count;
                 let mut row = before;
@@ -147,7 +147,7 @@ pub(super) async fn delete(call: &Call, id: &str, inputs: Inputs) -> Result<Answ
     call.write(move |unit| {
         let if_match = if_match.clone();
         Box::pin(async move {
-            let row = find(unit.tx(), source, id).await?;
+            let row = find_for_change(unit.tx(), source, id).await?;
             check_version(if_match.as_ref(), row.version)?;
             unit.delete_group(&row).await?;
             Ok(())
@@ -215,6 +215,13 @@ async fn answer(
 
 async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceGroupId) -> Result<GroupRow, Failure> {
     query::group::by_id(tx, source, id)
+        .await?
+        .filter(|row| row.pushed)
+        .ok_or_else(|| not_found().into())
+}
+
+async fn find_for_change(tx: &mut Tx<'_>, source: SourceKey, id: SourceGroupId) -> Result<GroupRow, Failure> {
+    query::group::by_id_for_change(tx, source, id)
         .await?
         .filter(|row| row.pushed)
         .ok_or_else(|| not_found().into())

@@ -93,7 +93,7 @@ pub(super) async fn delete(call: &Call, id: &str, inputs: Inputs) -> Result<Answ
     call.write(move |unit| {
         let if_match = if_match.clone();
         Box::pin(async move {
-            let row = find(unit.tx(), source, id).await?;
+            let row = find_for_change(unit.tx(), source, id).await?;
             check_version(if_match.as_ref(), row.version)?;
             unit.delete_user(&row).await?;
             Ok(())
@@ -122,7 +122,7 @@ async fn change(
         .write(move |unit| {
             let (edit, if_match) = (Arc::clone(&edit), if_match.clone());
             Box::pin(async move {
-                let before = find(unit.tx(), source, id).await?;
+                let before = find_for_change(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
                 let mut attributes = render::stored(&before.resource)?;
                 let known_emails = further_emails(&attributes);
@@ -174,8 +174,8 @@ fn answer(
     Ok(Answer::resource(status, render::about_user(row, base), body))
 }
 
-async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceUserId) -> Result<UserRow, Failure> {
-    query::user::by_id(tx, source, id)
+async fn find_for_change(tx: &mut Tx<'_>, source: SourceKey, id: SourceUserId) -> Result<UserRow, Failure> {
+    query::user::by_id_for_change(tx, source, id)
         .await?
         .filter(|row| row.pushed)
         .ok_or_else(|| not_found().into())

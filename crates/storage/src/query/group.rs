@@ -57,6 +57,18 @@ pub async fn by_id(
     one(tx, sql, &[id.into(), source.into()]).await
 }
 
+/// As [`by_id`], for a unit that goes on to change it: others wait until this unit ends.
+pub async fn by_id_for_change(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    id: SourceGroupId,
+) -> Result<Option<GroupRow>, StorageError> {
+    let sql = select_group!(
+        "FROM source_group g WHERE g.id = $1 AND g.source_id = $2 AND g.gone_us IS NULL /*pg FOR NO KEY UPDATE*/"
+    );
+    one(tx, sql, &[id.into(), source.into()]).await
+}
+
 /// The live groups with a name, in any case.
 pub async fn by_name(tx: &mut Tx<'_>, source: SourceKey, name: &str) -> Result<Vec<GroupRow>, StorageError> {
     let sql = select_group!(

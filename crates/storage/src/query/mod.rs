@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod job;
 pub mod jwt_key;
 pub mod keyring;
+pub mod lock;
 pub mod mapping;
 pub mod member;
 pub mod membership;

@@ -71,6 +71,18 @@ pub async fn by_id(
     one(tx, sql, &[id.into(), source.into()]).await
 }
 
+/// As [`by_id`], for a unit that goes on to change it: others wait until this unit ends.
+pub async fn by_id_for_change(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    id: SourceUserId,
+) -> Result<Option<UserRow>, StorageError> {
+    let sql = select_user!(
+        "FROM source_user u WHERE u.id = $1 AND u.source_id = $2 AND u.gone_us IS NULL /*pg FOR NO KEY UPDATE*/"
+    );
+    one(tx, sql, &[id.into(), source.into()]).await
+}
+
 /// The live user with a name, in any case.
 pub async fn by_name(
     tx: &mut Tx<'_>,
