@@ -312,6 +312,16 @@ words! {
         /// A restore wants to know about one person.
         Restore = "restore",
     }
+
+    /// Whether events are delivered to an endpoint.
+    WebhookState as "state of a webhook" {
+        /// They are.
+        Active = "active",
+        /// A human paused it; what happens meanwhile is delivered afterwards.
+        Paused = "paused",
+        /// Usher gave up on it; what happens meanwhile is delivered once a human resumes it.
+        Disabled = "disabled",
+    }
 }
 
 #[cfg(test)]

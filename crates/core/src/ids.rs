@@ -116,6 +116,10 @@ own_ids! {
     JwtKeyId,
     /// One read of a source.
     PullRunId,
+    /// An endpoint that events are delivered to.
+    WebhookId,
+    /// A secret that deliveries to an endpoint are signed with. It is not the secret's text.
+    WebhookSecretId,
 }
 
 macro_rules! remote_ids {

@@ -20,12 +20,13 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{
     EndReason, GroupNaming, HoldKind, HoldState, MappingState, MembershipKind, OrderState, ParkReason,
     PullCause, PullRunState, PullScope, Rejoin, RestoreState, Role, RoomState, Scope, SourceState,
-    StartReason, Stray, UnknownWord,
+    StartReason, Stray, UnknownWord, WebhookState,
 };
 pub use draw::{Draw, Ids};
 pub use ids::{
     ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, OrderId, PersonId, PullRunId,
     RemoteGroupId, RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
+    WebhookId, WebhookSecretId,
 };
 pub use level::{Level, LevelError, Levels, RoomModel};
 pub use profile::{GroupIdentity, GuestMark, HeaderSpelling, PushProfile, Reactivation};

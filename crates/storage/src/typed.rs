@@ -5,6 +5,7 @@ use usher_core::{
     MappingState, MembershipId, MembershipKind, OrderId, OrderState, ParkReason, PersonId, PullCause,
     PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState, Role, RoomId, RoomModel, RoomState,
     Scope, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId, TypedId,
+    WebhookId, WebhookSecretId, WebhookState,
 };
 use uuid::Uuid;
 
@@ -74,6 +75,8 @@ ids!(
     SourceGroupId,
     SourceUserId,
     TokenId,
+    WebhookId,
+    WebhookSecretId,
 );
 
 macro_rules! words {
@@ -113,4 +116,5 @@ words!(
     SourceState,
     StartReason,
     Stray,
+    WebhookState,
 );
