@@ -17,6 +17,7 @@ const MAY_KNOW: &[(&str, May)] = &[
     ("usher-engine", May::Know(&["usher-core", "usher-storage"])),
     ("usher-fakes", May::Know(&["usher-core", "usher-scim"])),
     ("usher-testkit", May::Know(&["usher-core", "usher-fakes"])),
+    ("usher-testpg", May::Know(&[])),
     // An integrator's crate, so it also runs the program.
     (
         "usher-adapter-example",
@@ -28,11 +29,12 @@ const MAY_KNOW: &[(&str, May)] = &[
     ),
     ("usher-server", May::KnowAll),
     ("usher-bench", May::KnowAll),
-    ("usher-xtask", May::Know(&[])),
+    // It starts the one cluster of a test run.
+    ("usher-xtask", May::Know(&["usher-testpg"])),
 ];
 
 /// Crates that tests of any other may use, and nothing else.
-const FOR_TESTS: &[&str] = &["usher-fakes", "usher-testkit"];
+const FOR_TESTS: &[&str] = &["usher-fakes", "usher-testkit", "usher-testpg"];
 
 /// Crates that nothing depends on.
 const NOBODY_KNOWS: &[&str] = &["usher-bench", "usher-xtask", "usher-server"];
