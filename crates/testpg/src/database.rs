@@ -88,6 +88,16 @@ impl Databases {
         self.create_from("template1").await
     }
 
+    /// As [`Self::create`], from where nothing can be awaited.
+    ///
+    /// # Errors
+    ///
+    /// The cluster cannot be reached.
+    pub fn create_now(&self) -> Result<Database, Error> {
+        let databases = self.clone();
+        apart(async move { databases.create().await })
+    }
+
     /// A new database that begins as a copy of this template.
     ///
     /// # Errors
@@ -180,19 +190,31 @@ impl Drop for Database {
         }
         let url = self.databases.url.clone();
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // The thread that drops may be one that runs a test's tasks, where nothing can be waited for. A cluster that is gone
-        // has taken the database with it.
-        let dropped = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(async {
-                    if let Ok(client) = connect(&url).await {
-                        let _ = client.batch_execute(&statement).await;
-                    }
-                });
-            }
+        // A cluster that is gone has taken the database with it.
+        let _ = apart(async move {
+            let client = connect(&url).await?;
+            client
+                .batch_execute(&statement)
+                .await
+                .map_err(Error::sql("drop a database"))
         });
-        let _ = dropped.join();
+    }
+}
+
+/// Waits for this on a thread of its own: ours may be one that runs the tasks of a test, where nothing can be waited for.
+fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let thread = thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::io("start a runtime"))?
+            .block_on(work)
+    });
+    match thread.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

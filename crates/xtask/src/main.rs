@@ -10,7 +10,6 @@ mod check;
 mod fuzz;
 mod needs;
 mod runner;
-
 mod system;
 mod test;
 mod workspace;
@@ -23,7 +22,9 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   check [--fix]                                     what the continuous integration asks of the code
-  test [--without NEED,…] [--fuzz SECONDS] [-- …]   every test; what follows `--` goes to the runner
+  test [--without NEED,…] [--long] [--fuzz SECONDS] [-- …]
+                                                    every test; what follows `--` goes to the runner
+  postgres                                          a PostgreSQL to run single tests against, until Enter
   bench [ARGS…]                                     release build and load figures; arguments are passed on
 ";
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = Workspace::locate().and_then(|workspace| match command.as_str() {
         "check" => check::run(&workspace, &rest),
         "test" => test::run(&workspace, &rest),
+        "postgres" => test::hold_postgres(),
         "bench" => bench::run(&workspace, &rest),
         _ => {
             print!("{USAGE}");

@@ -16,6 +16,9 @@ const REQUIREMENTS: &str = "tests/python/requirements.txt";
 /// The need for the seeded binary, which the run builds itself.
 pub(crate) const SEEDED: &str = "seeded";
 
+/// The need for PostgreSQL.
+pub(crate) const POSTGRES: &str = "postgres";
+
 /// A tool, or a set of packages, that some tests cannot do without.
 pub(crate) struct Need {
     /// Its name for `--without`.
@@ -48,6 +51,14 @@ const NEEDS: &[Need] = &[
             command: python_command,
             run: python_install,
         }),
+    },
+    Need {
+        name: POSTGRES,
+        why: "the second engine; clusters that are killed and fail over",
+        packages: &["postgresql"],
+        where_present: false,
+        is_there: |_| usher_testpg::is_installed(),
+        then: None,
     },
     Need {
         name: "strace",

@@ -2,15 +2,21 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
+use crate::test::{POSTGRES, Selection, Suite};
 use crate::workspace::{Workspace, succeeds, typed};
 
 /// How many of the slowest are named.
 const NAMED: usize = 10;
+
+/// How `cargo test` is told to build everything: with another choice, cargo would choose other features of dependencies.
+const ALL: &[&str] = &["--workspace", "--lib", "--bins", "--tests"];
 
 /// What a run says of itself.
 pub(crate) struct Report {
@@ -22,13 +28,23 @@ pub(crate) struct Report {
     pub(crate) slowest: Vec<(String, Duration)>,
 }
 
-/// Runs unit, integration and end-to-end tests with these variables set.
-pub(crate) fn run_tests(workspace: &Workspace, env: &[(&str, String)], args: &[String]) -> Result<Report> {
+/// Which tests to run, and what to tell them.
+pub(crate) struct Pass<'a> {
+    /// Some of them; all without.
+    pub(crate) selection: Option<Selection>,
+    /// Variables for the tests.
+    pub(crate) env: &'a [(&'static str, String)],
+    /// What was typed for the runner, such as a part of a test's name.
+    pub(crate) args: &'a [String],
+}
+
+/// Runs unit, integration and end-to-end tests. What a pass with the same features has built is not built again.
+pub(crate) fn run_tests(workspace: &Workspace, pass: &Pass<'_>) -> Result<Report> {
     let nextest = succeeds(&mut workspace.cargo(&["nextest", "--version"]));
-    let mut report = if nextest {
-        with_nextest(workspace, env, args)?
-    } else {
-        with_cargo(workspace, env, args)?
+    let mut report = match &pass.selection {
+        _ if nextest => with_nextest(workspace, pass)?,
+        None => with_cargo(workspace, pass)?,
+        Some(selection) => one_by_one(workspace, pass, selection)?,
     };
     report.slowest.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
     report.slowest.truncate(NAMED);
@@ -45,16 +61,21 @@ pub(crate) fn run_doctests(workspace: &Workspace) -> Result<bool> {
         .success())
 }
 
-fn with_nextest(workspace: &Workspace, env: &[(&str, String)], args: &[String]) -> Result<Report> {
+fn with_nextest(workspace: &Workspace, pass: &Pass<'_>) -> Result<Report> {
     let junit = workspace.target.join("nextest/default/junit.xml");
     // An older report must not pass for this run's.
     if junit.exists() {
         fs::remove_file(&junit).context("cannot remove the last run's report")?;
     }
     let mut command = workspace.cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
-    command.args(args);
+    if let Some(selection) = &pass.selection {
+        command.arg("--filterset").arg(selection.filterset());
+        // What was typed may name tests of other suites only.
+        command.arg("--no-tests=pass");
+    }
+    command.args(pass.args);
     println!("  $ {}", typed(&command));
-    command.envs(env.iter().map(|(key, value)| (key, value)));
+    tell(&mut command, pass.env);
     let passed = command.status().context("cannot run `cargo nextest`")?.success();
     let xml = fs::read_to_string(&junit).unwrap_or_default();
     Ok(Report {
@@ -65,18 +86,11 @@ fn with_nextest(workspace: &Workspace, env: &[(&str, String)], args: &[String]) 
 }
 
 /// The stable test harness tells no times of single tests, so the binaries stand for them.
-fn with_cargo(workspace: &Workspace, env: &[(&str, String)], args: &[String]) -> Result<Report> {
-    let mut command = workspace.cargo(&[
-        "test",
-        "--workspace",
-        "--lib",
-        "--bins",
-        "--tests",
-        "--no-fail-fast",
-    ]);
-    command.args(args);
+fn with_cargo(workspace: &Workspace, pass: &Pass<'_>) -> Result<Report> {
+    let mut command = workspace.cargo(&[&["test", "--no-fail-fast"], ALL].concat());
+    command.args(pass.args);
     println!("  $ {}", typed(&command));
-    command.envs(env.iter().map(|(key, value)| (key, value)));
+    tell(&mut command, pass.env);
     let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
     command
         .stderr(writer.try_clone().context("cannot share a pipe")?)
@@ -100,6 +114,74 @@ fn with_cargo(workspace: &Workspace, env: &[(&str, String)], args: &[String]) ->
         timed: "test binaries",
         slowest: times.found,
     })
+}
+
+/// `cargo test` can choose among targets by their bare names only, so the binaries of the suites are run by themselves.
+fn one_by_one(workspace: &Workspace, pass: &Pass<'_>, selection: &Selection) -> Result<Report> {
+    let mut command = workspace.cargo(&[&["test", "--no-run", "--message-format=json"], ALL].concat());
+    println!("  $ {}", typed(&command));
+    let built = command
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run `cargo test`")?;
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let names: Vec<&String> = pass.args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let mut report = Report {
+        passed: built.status.success(),
+        timed: "test binaries",
+        slowest: Vec::new(),
+    };
+    for suite in selection.suites {
+        let (binary, folder) = built_binary(workspace, &messages, *suite)
+            .with_context(|| format!("`cargo test` built no {}::{}", suite.0, suite.1))?;
+        let listed = Command::new(&binary)
+            .args(["--list", "--format", "terse"])
+            .args(&names)
+            .output()
+            .with_context(|| format!("cannot list the tests of {}", binary.display()))?;
+        let listing = String::from_utf8_lossy(&listed.stdout);
+        let tests: Vec<&str> = listing
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"))
+            .filter(|test| selection.has(*suite, test))
+            .collect();
+        if tests.is_empty() {
+            continue;
+        }
+        let mut command = Command::new(&binary);
+        command.current_dir(folder).stdin(Stdio::null());
+        println!("  $ {} --exact …", typed(&command));
+        command.arg("--exact").args(tests);
+        tell(&mut command, pass.env);
+        let started = Instant::now();
+        report.passed &= command
+            .status()
+            .with_context(|| format!("cannot run {}", binary.display()))?
+            .success();
+        let name = format!("{}::{}", suite.0, suite.1);
+        report.slowest.push((name, started.elapsed()));
+    }
+    Ok(report)
+}
+
+/// Where cargo says that it built the test target, and the folder of its package, in which its tests run.
+fn built_binary(workspace: &Workspace, messages: &str, suite: Suite) -> Option<(PathBuf, PathBuf)> {
+    let package = workspace.package(suite.0)?;
+    messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
+        let is_it = message["target"]["name"] == suite.1
+            && message["target"]["kind"][0] == "test"
+            && message["package_id"] == package["id"];
+        let binary = message["executable"].as_str().filter(|_| is_it)?;
+        Some((binary.into(), folder.into()))
+    })
+}
+
+/// Variables for the tests; none of a cluster comes from outside.
+fn tell(command: &mut Command, env: &[(&str, String)]) {
+    command.env_remove(POSTGRES);
+    command.envs(env.iter().map(|(key, value)| (key, value)));
 }
 
 /// Follows the output of `cargo test`: a binary is announced, then says how long it took.

@@ -1,9 +1,10 @@
 //! The system we run on: how its packages are installed, and whether we may do so ourselves.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::workspace;
 
@@ -80,10 +81,14 @@ impl System {
             (Self::Debian, name) => name,
             (Self::Arch, "python3-venv") => "python",
             (_, "python3-venv") => "python3",
+            (Self::Fedora, "postgresql") => "postgresql-server",
             (_, name) => name,
         }
     }
 }
+
+/// What pg_createcluster(8) reads.
+const CREATE_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 
 /// Whether we are the superuser.
 pub(crate) fn is_root() -> bool {
@@ -101,8 +106,21 @@ pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
             .stdin(Stdio::null());
         workspace::run(&mut command)
     };
+    const INSTALL: &[&str] = &["install", "-y", "-qq", "--no-install-recommends"];
     apt_get(&["update", "-qq"])?;
-    apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
+    if packages.contains(&"postgresql") && !Path::new(CREATE_CLUSTER).exists() {
+        apt_get(&[INSTALL, &["postgresql-common"]].concat())?;
+        println!("  {CREATE_CLUSTER}: create_main_cluster = false, so that the package starts no server");
+        create_no_cluster()?;
+    }
+    apt_get(&[INSTALL, packages].concat())
+}
+
+/// Debian makes a cluster with the server's package and starts it; tests have clusters of their own.
+fn create_no_cluster() -> Result<()> {
+    let doing = || format!("cannot set create_main_cluster in {CREATE_CLUSTER}");
+    let text = fs::read_to_string(CREATE_CLUSTER).with_context(doing)?;
+    fs::write(CREATE_CLUSTER, format!("{text}\ncreate_main_cluster = false\n")).with_context(doing)
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ async fn count(cluster: &Cluster) -> i64 {
 
 #[tokio::test]
 async fn each_database_is_its_own_and_goes_with_its_handle() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let cluster = Cluster::start(Options::default()).unwrap();
     let first = cluster.database().await.unwrap();
     let second = cluster.database().await.unwrap();
@@ -28,6 +31,9 @@ async fn each_database_is_its_own_and_goes_with_its_handle() {
 
 #[tokio::test]
 async fn a_template_is_filled_once_and_copied_often() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let cluster = Cluster::start(Options::default()).unwrap();
     let databases = Databases::at(cluster.first_url());
     let fill = async |url: &str| {
@@ -58,6 +64,9 @@ async fn a_template_is_filled_once_and_copied_often() {
 
 #[tokio::test]
 async fn a_template_that_cannot_be_filled_is_not_there() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let cluster = Cluster::start(Options::default()).unwrap();
     let databases = cluster.databases();
     let error = databases

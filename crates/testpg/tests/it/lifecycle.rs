@@ -29,6 +29,9 @@ async fn notes(cluster: &Cluster) -> Vec<String> {
 
 #[tokio::test]
 async fn what_was_committed_survives_a_stop_and_a_kill() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let mut cluster = Cluster::start(durable()).unwrap();
     note(&cluster, "a").await;
     cluster.stop().unwrap();
@@ -49,6 +52,9 @@ async fn what_was_committed_survives_a_stop_and_a_kill() {
 
 #[tokio::test]
 async fn a_kill_reaches_a_session_in_the_middle_of_its_work() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let mut cluster = Cluster::start(durable()).unwrap();
     let client = cluster.connect().await.unwrap();
     let backend: i32 = client
@@ -70,6 +76,9 @@ async fn a_kill_reaches_a_session_in_the_middle_of_its_work() {
 
 #[tokio::test]
 async fn settings_are_the_servers() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let cluster = Cluster::start(Options {
         max_connections: 17,
         settings: vec![("work_mem".to_owned(), "5MB".to_owned())],
@@ -89,6 +98,9 @@ async fn settings_are_the_servers() {
 
 #[tokio::test]
 async fn a_port_is_opened_where_asked_for_and_asks_for_the_password() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let mut cluster = Cluster::start(Options {
         tcp: true,
         ..durable()
@@ -112,6 +124,9 @@ async fn a_port_is_opened_where_asked_for_and_asks_for_the_password() {
 
 #[test]
 fn a_setting_that_the_server_refuses_is_shown_with_its_log() {
+    if usher_testpg::is_left_out() {
+        return;
+    }
     let error = Cluster::start(Options {
         settings: vec![("work_mem".to_owned(), "much".to_owned())],
         ..Options::default()

@@ -19,7 +19,12 @@ const BUILDS_SQL: &[&str] = &[
 
 /// Where SQL may stand at all: the storage crate, the load generator, which measures the database by itself, the clusters for
 /// tests, and here.
-const HOLDS_SQL: &[&str] = &["crates/storage/", "crates/bench/", "crates/testpg/", "crates/xtask/"];
+const HOLDS_SQL: &[&str] = &[
+    "crates/storage/",
+    "crates/bench/",
+    "crates/testpg/",
+    "crates/xtask/",
+];
 
 /// What begins a SQL statement.
 const STATEMENTS: &[&str] = &[
