@@ -13,7 +13,7 @@ const MAY_KNOW: &[(&str, May)] = &[
     ("usher-core", May::Know(&[])),
     ("usher-scim", May::Know(&[])),
     ("usher-outbound", May::Know(&["usher-core"])),
-    ("usher-webhook", May::Know(&[])),
+    ("usher-webhook", May::Know(&["usher-core"])),
     ("usher-storage", May::Know(&["usher-core", "usher-scim"])),
     ("usher-engine", May::Know(&["usher-core", "usher-storage"])),
     ("usher-fakes", May::Know(&["usher-core", "usher-scim"])),
