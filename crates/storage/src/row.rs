@@ -25,6 +25,10 @@ impl Row {
         })
     }
 
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
     pub(crate) fn new(cells: Box<[Cell]>) -> Self {
         Self { cells }
     }

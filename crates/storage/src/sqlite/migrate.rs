@@ -38,14 +38,7 @@ fn step(session: &mut Session, known: &[Migration]) -> Result<bool, StorageError
 
 fn apply_next(session: &mut Session, known: &[Migration]) -> Result<bool, StorageError> {
     session.step(TABLE)?;
-    let applied = session.query(LIST, &[])?;
-    let applied = applied.iter().map(|row| {
-        Ok(Applied {
-            version: row.get(0)?,
-            digest: row.get(1)?,
-        })
-    });
-    let applied = applied.collect::<Result<Vec<_>, StorageError>>()?;
+    let applied = applied(session)?;
     let Some(migration) = migrate::pending(known, &applied)?.first() else {
         return Ok(false);
     };
@@ -63,6 +56,18 @@ fn apply_next(session: &mut Session, known: &[Migration]) -> Result<bool, Storag
     )?;
     tracing::info!(migration.version, migration.name, "applied a migration");
     Ok(true)
+}
+
+/// What the table says, in ascending order.
+pub(super) fn applied(session: &mut Session) -> Result<Vec<Applied>, StorageError> {
+    let rows = session.query(LIST, &[])?;
+    let applied = rows.iter().map(|row| {
+        Ok(Applied {
+            version: row.get(0)?,
+            digest: row.get(1)?,
+        })
+    });
+    applied.collect()
 }
 
 fn reason(error: &StorageError) -> String {

@@ -21,6 +21,10 @@ impl Session {
         Self { connection }
     }
 
+    pub(super) const fn connection(&self) -> &rusqlite::Connection {
+        &self.connection
+    }
+
     /// Rows that this connection inserted, changed or deleted since it was opened, by triggers and rolled back ones
     /// included.
     pub(super) fn total_changes(&self) -> u64 {
