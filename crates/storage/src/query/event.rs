@@ -2,7 +2,7 @@
 
 use usher_core::{ChangeId, MembershipId, PersonId, RoomId, Timestamp};
 
-use crate::{Row, SourceKey, StorageError, Tx, Value};
+use crate::{Row, SourceKey, Storage, StorageError, Tx, Value};
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,6 +87,9 @@ pub struct EventRow {
 }
 
 /// Writes down a unit of work and its events, in order.
+///
+/// The change goes first. On PostgreSQL that gives the transaction its id before an event gets a number, and the horizon of
+/// the feed ([`publish`]) rests on this order.
 pub async fn append(
     tx: &mut Tx<'_>,
     change: &NewChange<'_>,
@@ -128,14 +131,27 @@ pub async fn append(
     Ok(())
 }
 
-/// Events after a place in the feed, oldest first.
+/// The columns of [`EventRow`], in the order of its fields.
+macro_rules! select_event {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.seq, e.change_id, e.kind, e.at_us, s.name, e.room_id, e.person_id, e.membership_id, e.data,
+                    c.actor_kind, c.actor, c.request_id, c.reason ",
+            $rest
+        )
+    };
+}
+pub(super) use select_event;
+
+/// Events after a place in the feed, oldest first: those that are published, and so all of them up to the last one. An
+/// event that is not in the answer although later ones are will never be there.
 pub async fn after(tx: &mut Tx<'_>, seq: i64, limit: u32) -> Result<Vec<EventRow>, StorageError> {
     let rows = tx
         .query(
-            "SELECT e.seq, e.change_id, e.kind, e.at_us, s.name, e.room_id, e.person_id, e.membership_id, e.data,
-                    c.actor_kind, c.actor, c.request_id, c.reason
-             FROM event e JOIN change c ON c.id = e.change_id LEFT JOIN source s ON s.id = e.source_id
-             WHERE e.seq > $1 ORDER BY e.seq LIMIT $2",
+            select_event!(
+                "FROM event e JOIN change c ON c.id = e.change_id LEFT JOIN source s ON s.id = e.source_id
+                 WHERE e.seq > $1 /*pg AND e.seq <= usher_horizon() */ ORDER BY e.seq LIMIT $2"
+            ),
             &[seq.into(), limit.into()],
         )
         .await?;
@@ -146,21 +162,117 @@ pub async fn after(tx: &mut Tx<'_>, seq: i64, limit: u32) -> Result<Vec<EventRow
 pub async fn of_change(tx: &mut Tx<'_>, change: ChangeId) -> Result<Vec<EventRow>, StorageError> {
     let rows = tx
         .query(
-            "SELECT e.seq, e.change_id, e.kind, e.at_us, s.name, e.room_id, e.person_id, e.membership_id, e.data,
-                    c.actor_kind, c.actor, c.request_id, c.reason
-             FROM event e JOIN change c ON c.id = e.change_id LEFT JOIN source s ON s.id = e.source_id
-             WHERE e.change_id = $1 ORDER BY e.seq",
+            select_event!(
+                "FROM event e JOIN change c ON c.id = e.change_id LEFT JOIN source s ON s.id = e.source_id
+                 WHERE e.change_id = $1 ORDER BY e.seq"
+            ),
             &[change.into()],
         )
         .await?;
     rows.iter().map(event_row).collect()
 }
 
-/// The place of the newest event; 0 when there is none.
+/// The place of the newest published event; 0 when there is none. Whoever reads on from it misses nothing.
 pub async fn last(tx: &mut Tx<'_>) -> Result<i64, StorageError> {
-    tx.query_one("SELECT coalesce(max(seq), 0) FROM event", &[])
-        .await?
-        .get(0)
+    tx.query_one(
+        "SELECT coalesce(max(e.seq), 0) FROM event e /*pg WHERE e.seq <= usher_horizon() */",
+        &[],
+    )
+    .await?
+    .get(0)
+}
+
+/// The first published event whose number is at least `seq`: its number and its time.
+pub async fn moment(tx: &mut Tx<'_>, seq: i64) -> Result<Option<(i64, Timestamp)>, StorageError> {
+    tx.query_opt(
+        "SELECT e.seq, e.at_us FROM event e WHERE e.seq >= $1 /*pg AND e.seq <= usher_horizon() */
+         ORDER BY e.seq LIMIT 1",
+        &[seq.into()],
+    )
+    .await?
+    .map(|row| Ok((row.get(0)?, row.get(1)?)))
+    .transpose()
+}
+
+/// Publishes events that were committed, as far as no earlier one can still appear. Whoever reads the feed calls this
+/// before; it writes only when something new is there that nobody has put forward yet, and waits for nobody.
+///
+/// On SQLite everything committed is published, and this does nothing.
+///
+/// # Errors
+/// What the database says; nothing is published then, and nothing is lost.
+pub async fn publish(storage: &Storage) -> Result<(), StorageError> {
+    // The reading unit is over before the writing one begins, so the writing one's transaction id is later than every
+    // number that was read.
+    let Some(seen) = storage.read(|tx| Box::pin(horizon(tx))).await? else {
+        return Ok(());
+    };
+    if seen.newest <= seen.horizon || seen.is_waiting() {
+        return Ok(());
+    }
+    storage
+        .write(move |tx| Box::pin(async move { put_forward(tx, seen).await }))
+        .await
+}
+
+/// How far the feed is published, and what comes next.
+#[derive(Debug, Clone, Copy)]
+struct Horizon {
+    horizon: i64,
+    published: i64,
+    candidate: i64,
+    candidate_xid: i64,
+    newest: i64,
+    next_xid: i64,
+}
+
+impl Horizon {
+    /// Whether what was put forward still waits for transactions that run. A transaction id ahead of the database's own came
+    /// with a dump of another one, and would be waited for in vain.
+    const fn is_waiting(&self) -> bool {
+        self.candidate > self.horizon && self.candidate_xid < self.next_xid
+    }
+}
+
+async fn horizon(tx: &mut Tx<'_>) -> Result<Option<Horizon>, StorageError> {
+    tx.query_opt(
+        "SELECT /*pg usher_horizon() + */ 0, f.published_seq, f.candidate_seq, f.candidate_xid,
+                (SELECT coalesce(max(e.seq), 0) FROM event e),
+                /*pg pg_snapshot_xmax(pg_current_snapshot())::text::bigint + */ 0
+         FROM feed f WHERE f.id = 1",
+        &[],
+    )
+    .await?
+    .map(|row| {
+        Ok(Horizon {
+            horizon: row.get(0)?,
+            published: row.get(1)?,
+            candidate: row.get(2)?,
+            candidate_xid: row.get(3)?,
+            newest: row.get(4)?,
+            next_xid: row.get(5)?,
+        })
+    })
+    .transpose()
+}
+
+/// Puts forward the newest event that was seen; nothing when somebody else did so meanwhile or is about to.
+async fn put_forward(tx: &mut Tx<'_>, seen: Horizon) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE feed SET published_seq = $1, candidate_seq = $2,
+                candidate_xid = /*pg pg_current_xact_id()::text::bigint + */ 0
+         WHERE id = (SELECT f.id FROM feed f WHERE f.id = 1 AND f.published_seq = $3 AND f.candidate_seq = $4
+                        AND f.candidate_xid = $5 /*pg FOR UPDATE SKIP LOCKED */)",
+        &[
+            seen.horizon.into(),
+            seen.newest.into(),
+            seen.published.into(),
+            seen.candidate.into(),
+            seen.candidate_xid.into(),
+        ],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Reads the columns of [`EventRow`], in the order of its fields, from the front of a row.

@@ -1,5 +1,6 @@
 //! The SQL of the product, a module for each area. Functions take a transaction and speak in domain types.
 
+pub mod delivery;
 pub mod directory;
 pub mod drift;
 pub mod event;
@@ -30,3 +31,4 @@ pub mod shown;
 pub mod source;
 pub mod token;
 pub mod user;
+pub mod webhook;
