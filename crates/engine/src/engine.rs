@@ -1,9 +1,12 @@
 //! The door to the engine: every change, whoever asks for it, is one unit of work that begins here.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
+use std::task::Poll;
 
 use futures_util::future::BoxFuture;
+use futures_util::task::AtomicWaker;
 use usher_core::{Clock, Draw, Timestamp};
 use usher_storage::query::lock::Footing;
 use usher_storage::{Storage, StorageError, Tx, query};
@@ -19,6 +22,14 @@ pub struct Engine {
     storage: Storage,
     clock: Arc<dyn Clock>,
     policy: Arc<RwLock<StoredPolicy>>,
+    appended: Arc<News>,
+}
+
+/// Whether something was appended since somebody looked, and who waits for it.
+#[derive(Default)]
+struct News {
+    is_there: AtomicBool,
+    waiting: AtomicWaker,
 }
 
 impl std::fmt::Debug for Engine {
@@ -36,7 +47,22 @@ impl Engine {
             storage,
             clock,
             policy: Arc::default(),
+            appended: Arc::default(),
         }
+    }
+
+    /// Becomes ready when a unit of this engine, or of one of its clones, has appended events and is durable, also when that
+    /// was before. It is for one who waits; of several the last is told. Events of other processes come without notice.
+    pub async fn appended(&self) {
+        poll_fn(|context| {
+            self.appended.waiting.register(context.waker());
+            if self.appended.is_there.swap(false, Ordering::AcqRel) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// The database.
@@ -118,7 +144,8 @@ impl Engine {
         let draw = Draw::new(&*self.clock);
         let (cause, work, engine) = (Arc::clone(cause), Arc::clone(work), self.clone());
         let must_be_alone = Arc::clone(must_be_alone);
-        self.storage
+        let (result, has_told) = self
+            .storage
             .write(move |tx| {
                 let (cause, work, engine) = (Arc::clone(&cause), Arc::clone(&work), engine.clone());
                 let must_be_alone = Arc::clone(&must_be_alone);
@@ -127,11 +154,16 @@ impl Engine {
                     let policy = engine.policy(tx).await?;
                     let mut unit = Unit::new(tx, policy, draw, &cause, locks);
                     let result = work(&mut unit).await?;
-                    unit.finish().await?;
-                    Ok(result)
+                    let has_told = unit.finish().await?;
+                    Ok::<_, E>((result, has_told))
                 })
             })
-            .await
+            .await?;
+        if has_told {
+            self.appended.is_there.store(true, Ordering::Release);
+            self.appended.waiting.wake();
+        }
+        Ok(result)
     }
 
     /// Reads one consistent state of the database.

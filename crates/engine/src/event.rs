@@ -170,6 +170,22 @@ event_kinds! {
     KeyRegistered = "key.registered",
     /// A customer's signing key was revoked.
     KeyRevoked = "key.revoked",
+    /// An endpoint for events was added.
+    WebhookCreated = "webhook.created",
+    /// An endpoint's address, filter or description was changed.
+    WebhookChanged = "webhook.changed",
+    /// An endpoint was paused by a human.
+    WebhookPaused = "webhook.paused",
+    /// Deliveries to an endpoint go on.
+    WebhookResumed = "webhook.resumed",
+    /// Usher gave up on an endpoint.
+    WebhookDisabled = "webhook.disabled",
+    /// An endpoint was removed.
+    WebhookRemoved = "webhook.removed",
+    /// An endpoint got a new secret.
+    WebhookSecretRotated = "webhook.secret_rotated",
+    /// Events are delivered to an endpoint again, as a human asked.
+    WebhookReplayed = "webhook.replayed",
 }
 
 #[cfg(test)]

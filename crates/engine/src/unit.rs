@@ -215,15 +215,15 @@ impl<'u, 't> Unit<'u, 't> {
         result
     }
 
-    /// Decides what was touched, applies it, and writes down the change and its events.
-    pub(crate) async fn finish(mut self) -> Result<(), EngineError> {
+    /// Decides what was touched, applies it, and writes down the change and its events; whether there are any.
+    pub(crate) async fn finish(mut self) -> Result<bool, EngineError> {
         settle::settle(&mut self).await?;
         while !self.freed.is_empty() {
             self.touched.pairs.append(&mut self.freed);
             settle::settle(&mut self).await?;
         }
         if !self.changed {
-            return Ok(());
+            return Ok(false);
         }
         let (actor_kind, actor) = self.cause.actor.parts();
         query::event::append(
@@ -239,7 +239,7 @@ impl<'u, 't> Unit<'u, 't> {
             self.events,
         )
         .await?;
-        Ok(())
+        Ok(true)
     }
 }
 
