@@ -18,8 +18,11 @@ const LOCK_TEMPLATES: &str = "SELECT pg_advisory_lock(7446523)";
 
 const TEMPLATE_EXISTS: &str = "SELECT FROM pg_database WHERE datname = $1";
 
-/// Names come from the server, so that processes that share it cannot clash.
-const NEW_NAME: &str = "SELECT 'test_' || replace(gen_random_uuid()::text, '-', '')";
+/// Names come from the server, so that processes that share it cannot clash. Copying the files takes a quarter of the time of
+/// copying by way of the log, but PostgreSQL 14 and older know no other way, nor a word for it.
+const CREATE: &str = "SELECT name, 'CREATE DATABASE ' || name || ' TEMPLATE ' || quote_ident($1) ||
+        CASE WHEN current_setting('server_version_num')::int >= 150000 THEN ' STRATEGY FILE_COPY' ELSE '' END
+    FROM (SELECT 'test_' || replace(gen_random_uuid()::text, '-', '') AS name) drawn";
 
 /// A cluster as somewhere to make databases.
 #[derive(Clone, Debug)]
@@ -106,13 +109,13 @@ impl Databases {
     pub async fn create_from(&self, template: &str) -> Result<Database, Error> {
         let doing = || format!("make a database from `{template}`");
         let client = connect(&self.url).await?;
-        let name: String = client
-            .query_one(NEW_NAME, &[])
+        let drawn = client
+            .query_one(CREATE, &[&template])
             .await
-            .map_err(Error::sql(doing()))?
-            .get(0);
+            .map_err(Error::sql(doing()))?;
+        let (name, statement): (String, String) = (drawn.get(0), drawn.get(1));
         client
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+            .batch_execute(&statement)
             .await
             .map_err(Error::sql(doing()))?;
         Ok(Database {

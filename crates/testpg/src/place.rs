@@ -1,10 +1,18 @@
 //! Where a test keeps its data: in the engine that this run of the tests is about.
 
 use std::fmt::Display;
+use std::path::Path;
+use std::{fs, io};
 
 use tempfile::TempDir;
 
 use crate::{Database, Databases, Error};
+
+/// Bytes that are text are shown as such.
+const READABLE_BYTES: &str = "SET bytea_output = 'escape'";
+
+const READ_EACH_TABLE: &str = "SELECT format('SELECT r::text FROM %s r', oid::regclass) FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
 
 /// A place for the data of one test, gone with it: a file of SQLite, or a database where `USHER_TEST_POSTGRES` names a cluster.
 #[derive(Debug)]
@@ -46,6 +54,20 @@ impl Place {
         }
     }
 
+    /// Everything that is kept here, as text: whatever a test looks for in vain is nowhere in it.
+    ///
+    /// # Errors
+    ///
+    /// The folder or the database cannot be read.
+    pub async fn raw_text(&self) -> Result<String, Error> {
+        match self {
+            Self::File(folder) => {
+                text_of_files(folder.path()).map_err(Error::io("read the files of the database"))
+            }
+            Self::Database(database) => text_of_tables(database).await,
+        }
+    }
+
     fn file() -> Result<Self, Error> {
         tempfile::tempdir()
             .map(Self::File)
@@ -60,4 +82,31 @@ impl Place {
             Self::Database(database) => database.url(),
         }
     }
+}
+
+fn text_of_files(folder: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    for file in fs::read_dir(folder)? {
+        text.push_str(&String::from_utf8_lossy(&fs::read(file?.path())?));
+    }
+    Ok(text)
+}
+
+async fn text_of_tables(database: &Database) -> Result<String, Error> {
+    let doing = || Error::sql("read all tables");
+    let client = database.connect().await?;
+    client.batch_execute(READABLE_BYTES).await.map_err(doing())?;
+    let statements = client.query(READ_EACH_TABLE, &[]).await.map_err(doing())?;
+    let mut text = String::new();
+    for statement in statements {
+        let rows = client
+            .query(statement.get::<_, &str>(0), &[])
+            .await
+            .map_err(doing())?;
+        for row in rows {
+            text.push_str(row.get(0));
+            text.push('\n');
+        }
+    }
+    Ok(text)
 }

@@ -5,6 +5,7 @@
 mod databases;
 mod ending;
 mod lifecycle;
+mod places;
 mod replication;
 
 /// Whether this process of PostgreSQL still does anything.
