@@ -4,7 +4,9 @@
 //! The tables come from the database's own catalog, so none that a migration brings can be forgotten here. The texts of
 //! statements are put together from the catalog's names; every value is a parameter.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +15,7 @@ use crate::row::Cell;
 use crate::{Row, StorageError, Tx, Value};
 
 /// Tables that each database has for itself: what was applied to it, and how far its own feed of events is published.
-const OF_THE_DATABASE: &[&str] = &["schema_migration", "feed"];
+const OF_THE_DATABASE: &[&str] = &["schema_migration", "feed", "unfinished_copy"];
 
 /// Rows of the first page of a table.
 const FIRST_PAGE: usize = 32;
@@ -71,6 +73,23 @@ pub(crate) struct Catalog {
     pub(crate) columns: &'static str,
     /// Table, column, and the table that it refers to.
     pub(crate) references: &'static str,
+    /// A row if a copy into the database has not ended.
+    pub(crate) is_unfinished: &'static str,
+    /// Table, and the highest number that the database gave to a row of it.
+    pub(crate) numbers_given: &'static str,
+    /// Lets the database go on after this number (`$2`) in this table (`$1`), and after those that are there.
+    pub(crate) go_on_after: &'static str,
+    /// What keeps others from writing into tables until the unit ends: the text before their names and after them.
+    pub(crate) lock: Option<(&'static str, &'static str)>,
+}
+
+impl Table {
+    /// The key of a row.
+    pub(crate) fn key_of(&self, row: &Row) -> Result<Vec<Value>, StorageError> {
+        let key = self.key.iter();
+        key.map(|&column| value(&row.cells()[column], self.columns[column].kind))
+            .collect()
+    }
 }
 
 /// All tables, those that others refer to before these.
@@ -174,6 +193,85 @@ pub(crate) async fn first_filled<'t>(
     Ok(None)
 }
 
+/// Keeps others from writing into these tables until the unit ends, where the engine lets several write at once.
+pub(crate) async fn lock(tx: &mut Tx<'_>, tables: &[Table]) -> Result<(), StorageError> {
+    if let Some((before, after)) = tx.catalog().lock {
+        let mut sql = String::from(before);
+        for (place, table) in tables.iter().enumerate() {
+            sql.push_str(if place > 0 { ", " } else { "" });
+            quote(&mut sql, &table.name);
+        }
+        sql.push_str(after);
+        tx.query_built(&sql, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Lets the database give numbers that are above those of its rows and those that were given elsewhere.
+pub(crate) async fn go_on_after(
+    tx: &mut Tx<'_>,
+    tables: &[Table],
+    given: &[(String, i64)],
+) -> Result<(), StorageError> {
+    for table in tables {
+        let [key] = table.key[..] else { continue };
+        if table.columns[key].kind != Kind::Int {
+            continue;
+        }
+        let mut sql = String::from("SELECT coalesce(max(");
+        quote(&mut sql, &table.columns[key].name);
+        sql.push_str("), 0) FROM ");
+        quote(&mut sql, &table.name);
+        let rows = tx.query_built(&sql, &[]).await?;
+        let there: i64 = rows.first().ok_or(StorageError::NoRow)?.get(0)?;
+        let given = given.iter().find(|(name, _)| *name == table.name);
+        let number = given.map_or(there, |(_, given)| there.max(*given));
+        tx.query(tx.catalog().go_on_after, &[(&table.name).into(), number.into()])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Adds a row, columns in the table's order.
+pub(crate) fn insertion(table: &Table) -> &'static str {
+    let mut sql = String::from("INSERT INTO ");
+    quote(&mut sql, &table.name);
+    sql.push_str(" (");
+    list(&mut sql, table.columns.iter());
+    sql.push_str(") VALUES (");
+    placeholders(&mut sql, table.columns.len());
+    sql.push(')');
+    constant(sql)
+}
+
+/// Changes one column of the row with a key: parameters are the key, then the value.
+pub(crate) fn reference(table: &Table, column: usize) -> &'static str {
+    let mut sql = String::from("UPDATE ");
+    quote(&mut sql, &table.name);
+    sql.push_str(" SET ");
+    quote(&mut sql, &table.columns[column].name);
+    // Writing to a string does not fail.
+    let _ = write!(sql, " = ${} WHERE (", table.key.len() + 1);
+    list(&mut sql, table.key.iter().map(|&column| &table.columns[column]));
+    sql.push_str(") = (");
+    placeholders(&mut sql, table.key.len());
+    sql.push(')');
+    constant(sql)
+}
+
+/// The same text for good, so that it is prepared once. There are as many as the schema has tables, however often this is
+/// called.
+fn constant(sql: String) -> &'static str {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.get(sql.as_str()) {
+        return known;
+    }
+    let sql: &'static str = sql.leak();
+    known.insert(sql);
+    sql
+}
+
 /// The rows of a table in the order of its key, a page at a time.
 pub(crate) struct Pages<'t> {
     table: &'t Table,
@@ -205,11 +303,7 @@ impl<'t> Pages<'t> {
         let Some(last) = rows.last() else {
             return Ok(None);
         };
-        let key = self.table.key.iter();
-        self.after = Some(
-            key.map(|&column| value(&last.cells()[column], self.table.columns[column].kind))
-                .collect::<Result<_, _>>()?,
-        );
+        self.after = Some(self.table.key_of(last)?);
         let bytes: usize = rows.iter().flat_map(|row| row.cells()).map(size).sum();
         // At most twice as many rows as before: the next ones may be larger.
         let fitting = PAGE_BYTES / (bytes / rows.len()).max(1);
@@ -314,7 +408,7 @@ pub(crate) fn value(cell: &Cell, kind: Kind) -> Result<Value, StorageError> {
 }
 
 /// Names of columns with commas between them.
-pub(crate) fn list<'c>(sql: &mut String, columns: impl Iterator<Item = &'c Column>) {
+fn list<'c>(sql: &mut String, columns: impl Iterator<Item = &'c Column>) {
     for (place, column) in columns.enumerate() {
         if place > 0 {
             sql.push_str(", ");
@@ -324,7 +418,7 @@ pub(crate) fn list<'c>(sql: &mut String, columns: impl Iterator<Item = &'c Colum
 }
 
 /// `$1, $2, …`, so many.
-pub(crate) fn placeholders(sql: &mut String, count: usize) {
+fn placeholders(sql: &mut String, count: usize) {
     for number in 1..=count {
         let comma = if number > 1 { ", " } else { "" };
         // Writing to a string does not fail.
@@ -333,7 +427,7 @@ pub(crate) fn placeholders(sql: &mut String, count: usize) {
 }
 
 /// A name as an identifier.
-pub(crate) fn quote(sql: &mut String, name: &str) {
+fn quote(sql: &mut String, name: &str) {
     sql.push('"');
     sql.push_str(&name.replace('"', "\"\""));
     sql.push('"');

@@ -25,13 +25,31 @@ pub enum StorageError {
         name: String,
     },
 
-    /// Another process held the database for longer than the bounded wait. The same unit may be tried again.
+    /// Other units or another process held what this one needed for longer than the bounded wait. The same unit may be tried
+    /// again.
     #[error("another process holds the database; try again, and end the other one if this goes on")]
     Busy,
+
+    /// The database cannot be reached, or the server that answers takes no changes: it starts up, stops, or another one took
+    /// over. The same unit may be tried again, unless it is not known what became of it.
+    #[error("the database is not available ({reason})")]
+    Unavailable {
+        /// What the system or the server said.
+        reason: String,
+        /// Whether the connection was lost after the server was told to commit: the unit may have happened, or not.
+        outcome_unknown: bool,
+    },
 
     /// The disk or the configured size limit is full.
     #[error("the disk is full; free some space for the database")]
     Full,
+
+    /// A copy into this database was begun, and has not ended.
+    #[error(
+        "a copy into this database was begun and has not ended: wait for it, or run `usher storage copy` again; \
+         until then it is empty"
+    )]
+    Unfinished,
 
     /// The storage was closed.
     #[error("the storage is closed")]

@@ -30,6 +30,30 @@ pub const SQLITE: &[Migration] = &[
         name: "nodes",
         sql: include_str!("../migrations/sqlite/0002_nodes.sql"),
     },
+    Migration {
+        version: 3,
+        name: "webhooks",
+        sql: include_str!("../migrations/sqlite/0003_webhooks.sql"),
+    },
+];
+
+/// The schema for PostgreSQL.
+pub const POSTGRES: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "initial",
+        sql: include_str!("../migrations/postgres/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "nodes",
+        sql: include_str!("../migrations/postgres/0002_nodes.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "webhooks",
+        sql: include_str!("../migrations/postgres/0003_webhooks.sql"),
+    },
 ];
 
 /// A migration that a database says it has.
@@ -137,5 +161,11 @@ mod tests {
         let versions: Vec<_> = SQLITE.iter().map(|migration| migration.version).collect();
         let expected: Vec<_> = (1..).take(SQLITE.len()).collect();
         assert_eq!(versions, expected);
+    }
+
+    #[test]
+    fn engines_have_the_same_versions_and_names() {
+        let names = |all: &[Migration]| -> Vec<_> { all.iter().map(|one| (one.version, one.name)).collect() };
+        assert_eq!(names(SQLITE), names(POSTGRES));
     }
 }

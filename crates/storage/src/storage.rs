@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use crate::StorageError;
 use crate::migrate::{self, Migration};
+use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
 use crate::tx::{Tx, Work};
 
 /// How to open a storage.
 #[derive(Clone, Debug)]
 pub struct StorageConfig {
-    /// Where the data is: `sqlite:data/usher.db`, or `sqlite:/var/lib/usher/usher.db`. Folders that do not
-    /// exist are made.
+    /// Where the data is: `sqlite:data/usher.db` or `sqlite:/var/lib/usher/usher.db`, whose folders are made if they do not
+    /// exist; or `postgres://usher@db.example/usher?sslmode=verify-full`, a database that exists.
     pub url: String,
-    /// How many reads run side by side, at least 1.
+    /// SQLite: how many reads run side by side, at least 1.
     pub readers: usize,
-    /// How long a unit waits while another process holds the database.
+    /// PostgreSQL: how many connections there are at most, at least 2. A quarter of them is left to reads.
+    pub connections: usize,
+    /// How long a unit waits while another process holds what it needs, a connection among that, or while a server is away.
     pub busy_timeout: Duration,
     /// The schema, in ascending order of version.
     pub migrations: &'static [Migration],
@@ -26,11 +29,17 @@ pub struct StorageConfig {
 impl StorageConfig {
     /// The settings for production at this address.
     pub fn new(url: impl Into<String>) -> Self {
+        let url = url.into();
+        let migrations = match postgres::is_postgres(&url) {
+            true => migrate::POSTGRES,
+            false => migrate::SQLITE,
+        };
         Self {
-            url: url.into(),
+            url,
             readers: 3,
+            connections: 16,
             busy_timeout: Duration::from_secs(10),
-            migrations: migrate::SQLITE,
+            migrations,
         }
     }
 }
@@ -43,6 +52,7 @@ pub struct Storage {
 
 enum Engine {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Storage {
@@ -54,8 +64,24 @@ impl Storage {
     /// it cannot work with, [`StorageError::Setting`] when a connection does not take a setting that
     /// durability rests on.
     pub async fn open(config: StorageConfig) -> Result<Self, StorageError> {
-        let path = sqlite::path(&config.url)?;
-        let engine = Engine::Sqlite(Sqlite::open(path, &config).await?);
+        let storage = Self::open_unfinished(config).await?;
+        let unfinished = storage.read(|tx| Box::pin(async move { Ok(tx.query(tx.catalog().is_unfinished, &[]).await?.len()) }));
+        let unfinished: Result<usize, StorageError> = unfinished.await;
+        match unfinished? {
+            0 => Ok(storage),
+            _ => {
+                storage.close().await;
+                Err(StorageError::Unfinished)
+            }
+        }
+    }
+
+    /// As [`open`](Self::open), also where a copy into the database has not ended.
+    pub(crate) async fn open_unfinished(config: StorageConfig) -> Result<Self, StorageError> {
+        let engine = match postgres::is_postgres(&config.url) {
+            true => Engine::Postgres(Postgres::open(&config).await?),
+            false => Engine::Sqlite(Sqlite::open(sqlite::path(&config.url)?, &config).await?),
+        };
         Ok(Self {
             engine: Arc::new(engine),
         })
@@ -91,6 +117,7 @@ impl Storage {
     {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(work).await,
+            Engine::Postgres(postgres) => postgres.write(work).await,
         }
     }
 
@@ -106,6 +133,7 @@ impl Storage {
     {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.read(work).await,
+            Engine::Postgres(postgres) => postgres.read(work).await,
         }
     }
 
@@ -125,6 +153,7 @@ impl Storage {
     {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.read_few(work).await,
+            Engine::Postgres(postgres) => postgres.read(work).await,
         }
     }
 
@@ -133,6 +162,7 @@ impl Storage {
     pub async fn close(self) {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
         }
     }
 
@@ -140,6 +170,7 @@ impl Storage {
     pub fn stats(&self) -> StorageStats {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.stats(),
+            Engine::Postgres(postgres) => postgres.stats(),
         }
     }
 
@@ -147,6 +178,7 @@ impl Storage {
     pub fn pragmas(&self) -> &[ConnectionSettings] {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.settings(),
+            Engine::Postgres(postgres) => postgres.settings(),
         }
     }
 }

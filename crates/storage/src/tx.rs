@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 
-use crate::sqlite::Session;
-use crate::{Row, StorageError, Value};
+use crate::content::Catalog;
+use crate::{Row, StorageError, Value, postgres, sqlite};
 
 /// What a unit of work returns: a boxed future that borrows the transaction.
 pub type Work<'t, T, E = StorageError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
@@ -24,13 +24,22 @@ pub struct Tx<'c> {
 }
 
 enum Engine<'c> {
-    Sqlite(&'c mut Session),
+    Sqlite(&'c mut sqlite::Session),
+    Postgres(&'c mut postgres::Session),
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn sqlite(session: &'c mut Session) -> Self {
+    pub(crate) fn sqlite(session: &'c mut sqlite::Session) -> Self {
+        Self::new(Engine::Sqlite(session))
+    }
+
+    pub(crate) fn postgres(session: &'c mut postgres::Session) -> Self {
+        Self::new(Engine::Postgres(session))
+    }
+
+    fn new(engine: Engine<'c>) -> Self {
         Self {
-            engine: Engine::Sqlite(session),
+            engine,
             statements: 0,
             broken: None,
         }
@@ -41,6 +50,7 @@ impl<'c> Tx<'c> {
         self.start()?;
         let rows = match &mut self.engine {
             Engine::Sqlite(session) => session.query(sql, params),
+            Engine::Postgres(session) => Box::pin(session.query(sql, params)).await,
         };
         self.finish(rows)
     }
@@ -54,6 +64,7 @@ impl<'c> Tx<'c> {
         self.start()?;
         let row = match &mut self.engine {
             Engine::Sqlite(session) => session.query_opt(sql, params),
+            Engine::Postgres(session) => Box::pin(session.query_opt(sql, params)).await,
         };
         self.finish(row)
     }
@@ -71,6 +82,7 @@ impl<'c> Tx<'c> {
         self.start()?;
         let changed = match &mut self.engine {
             Engine::Sqlite(session) => session.execute(sql, params),
+            Engine::Postgres(session) => Box::pin(session.execute(sql, params)).await,
         };
         self.finish(changed)
     }
@@ -88,6 +100,7 @@ impl<'c> Tx<'c> {
         self.start()?;
         let changed = match &mut self.engine {
             Engine::Sqlite(session) => session.execute_many(sql, rows),
+            Engine::Postgres(session) => Box::pin(session.execute_many(sql, rows)).await,
         };
         self.finish(changed)
     }
@@ -98,8 +111,17 @@ impl<'c> Tx<'c> {
         self.start()?;
         let rows = match &mut self.engine {
             Engine::Sqlite(session) => session.query_built(sql, params),
+            Engine::Postgres(session) => Box::pin(session.query_built(sql, params)).await,
         };
         self.finish(rows)
+    }
+
+    /// How this engine is asked for its tables.
+    pub(crate) fn catalog(&self) -> &'static Catalog {
+        match &self.engine {
+            Engine::Sqlite(_) => &sqlite::CATALOG,
+            Engine::Postgres(_) => &postgres::CATALOG,
+        }
     }
 
     /// How many statements this unit ran so far: an [`execute_many`](Self::execute_many) is one.

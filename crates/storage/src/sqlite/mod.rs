@@ -6,21 +6,26 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::occupancy::Occupancy;
 use crate::storage::Counters;
 use crate::tx::{Tx, Work};
 use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
 
+mod catalog;
 mod connection;
 mod error;
 mod migrate;
 mod quiet;
 mod reader;
 mod session;
+mod snapshot;
 mod unit;
 mod wal;
 mod writer;
 
+pub(crate) use catalog::CATALOG;
 pub(crate) use session::Session;
+pub(crate) use snapshot::{Snapshot, beside, fold, skip_numbers};
 
 use connection::{Access, Opening, Settings};
 use quiet::{Bell, Quiet};
@@ -66,6 +71,10 @@ pub(crate) fn path(url: &str) -> Result<PathBuf, StorageError> {
 
 impl Sqlite {
     pub(crate) async fn open(path: PathBuf, config: &StorageConfig) -> Result<Self, StorageError> {
+        // Whoever puts another file in this place has to have it alone.
+        let at_work = Occupancy::shared(&path)
+            .map_err(StorageError::opaque)?
+            .ok_or(StorageError::Busy)?;
         let counters = Arc::new(Counters::default());
         let mut settings = Vec::new();
         let places: Arc<[Place]> = (0..config.readers.max(1)).map(|_| Place::default()).collect();
@@ -81,6 +90,7 @@ impl Sqlite {
             let (opening, migrations, counters) = (opening.clone(), config.migrations, Arc::clone(&counters));
             let (quiet, places) = (Arc::clone(&quiet), Arc::clone(&places));
             start("writer".to_owned(), move |ready| {
+                let _until_closed = at_work;
                 writer::run(&opening, migrations, (&counters, &quiet, &places), queue, ready);
             })
             .await?

@@ -1,6 +1,5 @@
 //! A unit of work on its way to a thread and back.
 
-use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Context, Poll, Waker};
 
@@ -8,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::StorageError;
 use crate::tx::{Tx, Work};
+use crate::unit::{panicked, waited};
 
 /// What is sent to a thread.
 pub(super) enum Message {
@@ -92,21 +92,11 @@ where
         },
         Ok(Poll::Ready(Err(error))) => Err(error),
         Ok(Poll::Pending) => Err(waited().into()),
-        Err(payload) => Err(StorageError::Panicked(message(&*payload)).into()),
+        Err(payload) => Err(panicked(&*payload).into()),
     }
 }
 
 /// Every await of a unit is one of its `tx`, which is ready at once: one poll completes it.
 fn poll_once<T, E>(mut future: Work<'_, T, E>) -> Poll<Result<T, E>> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn waited() -> StorageError {
-    StorageError::Misuse("a unit of work may await nothing but its transaction".to_owned())
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
 }

@@ -1,0 +1,223 @@
+//! PostgreSQL: each unit of work is a transaction of its own, in its caller's task.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::storage::Counters;
+use crate::tx::{Tx, Work};
+use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
+
+mod address;
+mod backoff;
+mod catalog;
+mod connection;
+mod error;
+mod migrate;
+mod param;
+mod pool;
+mod session;
+mod statements;
+mod tls;
+mod unit;
+mod wire;
+
+pub(crate) use address::is_postgres;
+pub(crate) use catalog::CATALOG;
+pub(crate) use session::Session;
+
+use address::Address;
+use backoff::Patience;
+use error::Fault;
+use pool::{Lease, Pool};
+
+/// Units that change data see what was committed before each of their statements, and lock what they decide on.
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Units that read see one moment.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A database on a server.
+pub(crate) struct Postgres {
+    pool: Pool,
+    limit: Duration,
+    counters: Counters,
+    queued: AtomicU64,
+    settings: Vec<ConnectionSettings>,
+}
+
+impl Postgres {
+    pub(crate) async fn open(config: &StorageConfig) -> Result<Self, StorageError> {
+        let address = Address::parse(&config.url)?;
+        let limit = config.busy_timeout;
+        let mut patience = Patience::new(limit);
+        let (session, values) = loop {
+            let opened = match connection::open(&address, limit).await {
+                Ok((mut session, values)) => {
+                    let migrated = migrate::run(&mut session, config.migrations).await;
+                    migrated.map(|()| (session, values))
+                }
+                Err(fault) => Err(fault),
+            };
+            match opened {
+                Ok(opened) => break opened,
+                Err(fault) => patience.again(fault).await?,
+            }
+        };
+        session.close().await;
+        Ok(Self {
+            pool: Pool::new(address, config.connections, limit),
+            limit,
+            counters: Counters::default(),
+            queued: AtomicU64::new(0),
+            settings: vec![ConnectionSettings {
+                connection: "each".to_owned(),
+                values,
+            }],
+        })
+    }
+
+    pub(crate) async fn write<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let mut patience = Patience::new(self.limit);
+        loop {
+            let lease = {
+                let _queued = Queued::new(&self.queued);
+                self.pool.take(true, &patience).await
+            };
+            let fault = match lease {
+                Ok(lease) => match self.change(lease, &work).await {
+                    Ok(done) => return done,
+                    Err(fault) => fault,
+                },
+                Err(fault) => (fault, None),
+            };
+            let (fault, result) = fault;
+            if let Err(error) = patience.again(fault).await {
+                return result.unwrap_or_else(|| Err(error.into()));
+            }
+        }
+    }
+
+    pub(crate) async fn read<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let mut patience = Patience::new(self.limit);
+        loop {
+            let fault = match self.pool.take(false, &patience).await {
+                Ok(lease) => match self.look(lease, &work).await {
+                    Ok(done) => return done,
+                    Err(fault) => fault,
+                },
+                Err(fault) => (fault, None),
+            };
+            let (fault, result) = fault;
+            if let Err(error) = patience.again(fault).await {
+                return result.unwrap_or_else(|| Err(error.into()));
+            }
+        }
+    }
+
+    /// Waits for the units that came before, then closes the connections.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn stats(&self) -> StorageStats {
+        self.counters.stats(self.queued.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn settings(&self) -> &[ConnectionSettings] {
+        &self.settings
+    }
+
+    /// Runs a unit that may change data once. An error is one of the database, with the unit's own result.
+    async fn change<T, E, W>(&self, mut lease: Lease<'_>, work: &W) -> Result<Result<T, E>, Failed<T, E>>
+    where
+        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+        E: From<StorageError>,
+    {
+        let session = &mut lease.session;
+        let result = self.run(session, WRITE, work).await;
+        let fault = session.fault().cloned();
+        let result = match (result, fault) {
+            (result, Some(fault)) => Err((fault, Some(result))),
+            (Err(error), None) => Ok(Err(error)),
+            (Ok(value), None) => match session.commit().await {
+                Ok(()) => {
+                    Counters::add(&self.counters.committed, 1);
+                    Counters::add(&self.counters.commits, 1);
+                    Counters::add(&self.counters.rows, session.rows());
+                    lease.give_back();
+                    return Ok(Ok(value));
+                }
+                Err(fault) => Err((fault, None)),
+            },
+        };
+        Counters::add(&self.counters.rolled_back, 1);
+        // What cannot be undone over this connection the server undoes when it is closed.
+        if session.roll_back().await.is_ok() {
+            lease.give_back();
+        }
+        result
+    }
+
+    /// Runs a unit that reads once.
+    async fn look<T, E, W>(&self, mut lease: Lease<'_>, work: &W) -> Result<Result<T, E>, Failed<T, E>>
+    where
+        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+        E: From<StorageError>,
+    {
+        let session = &mut lease.session;
+        let result = self.run(session, READ, work).await;
+        Counters::add(&self.counters.reads, 1);
+        let fault = session.fault().cloned();
+        session.end();
+        lease.give_back();
+        match fault {
+            Some(fault) => Err((fault, Some(result))),
+            None => Ok(result),
+        }
+    }
+
+    async fn run<T, E, W>(&self, session: &mut Session, begin: &'static str, work: &W) -> Result<T, E>
+    where
+        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+        E: From<StorageError>,
+    {
+        let waiting = session.waiting();
+        session.begin(begin);
+        let mut tx = Tx::postgres(session);
+        let result = unit::run(work, &mut tx, &waiting).await;
+        Counters::add(&self.counters.statements, tx.statements());
+        result
+    }
+}
+
+/// What the database said, and what the unit made of it.
+type Failed<T, E> = (Fault, Option<Result<T, E>>);
+
+/// A unit that waits for a connection.
+struct Queued<'c>(&'c AtomicU64);
+
+impl<'c> Queued<'c> {
+    fn new(count: &'c AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

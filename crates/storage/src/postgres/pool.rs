@@ -1,0 +1,112 @@
+//! The connections of one storage.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time;
+
+use super::address::Address;
+use super::backoff::Patience;
+use super::connection;
+use super::error::{Again, Fault};
+use super::session::Session;
+use crate::StorageError;
+
+/// How old a connection gets: plans that were made for small tables do not stay for ever.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// A bounded number of connections, opened when they are needed.
+pub(super) struct Pool {
+    address: Address,
+    lock_wait: Duration,
+    size: u32,
+    idle: Mutex<Vec<Session>>,
+    places: Semaphore,
+    /// Units that change data leave some connections to those that read.
+    writers: Semaphore,
+}
+
+/// A connection on loan. It goes back by [`Lease::give_back`]; one that is dropped instead, because its caller went away in
+/// the middle, is closed, and the server undoes what it did.
+pub(super) struct Lease<'p> {
+    pub(super) session: Session,
+    pool: &'p Pool,
+    _places: (SemaphorePermit<'p>, Option<SemaphorePermit<'p>>),
+}
+
+impl Pool {
+    pub(super) fn new(address: Address, size: usize, lock_wait: Duration) -> Self {
+        let size = u32::try_from(size.max(2)).unwrap_or(u32::MAX);
+        Self {
+            address,
+            lock_wait,
+            size,
+            idle: Mutex::default(),
+            places: Semaphore::new(size as usize),
+            writers: Semaphore::new((size - size.div_ceil(4)).max(1) as usize),
+        }
+    }
+
+    /// A connection that is ready for a unit.
+    pub(super) async fn take(&self, writes: bool, patience: &Patience) -> Result<Lease<'_>, Fault> {
+        let limit = patience.left();
+        let places = time::timeout(limit, async {
+            let writer = match writes {
+                true => Some(self.writers.acquire().await?),
+                false => None,
+            };
+            Ok((self.places.acquire().await?, writer))
+        });
+        let places = places
+            .await
+            .map_err(|_elapsed| Fault::new(StorageError::Busy, Again::No))?
+            .map_err(|_closed: tokio::sync::AcquireError| Fault::new(StorageError::Closed, Again::No))?;
+        let session = match self.idle() {
+            Some(session) => session,
+            None => connection::open(&self.address, self.lock_wait).await?.0,
+        };
+        Ok(Lease {
+            session,
+            pool: self,
+            _places: places,
+        })
+    }
+
+    /// The connection that was used last: the others may grow old.
+    fn idle(&self) -> Option<Session> {
+        loop {
+            let mut session = self.lock().pop()?;
+            if session.since.elapsed() < LIFETIME && session.is_usable() {
+                return Some(session);
+            }
+        }
+    }
+
+    /// Waits for the units that were there first, then closes all connections.
+    pub(super) async fn close(&self) {
+        let _all = self.places.acquire_many(self.size).await;
+        self.places.close();
+        self.writers.close();
+        let idle = std::mem::take(&mut *self.lock());
+        for session in idle {
+            let _elapsed = time::timeout(Duration::from_secs(1), session.close()).await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease<'_> {
+    /// Lets the next unit use the connection, if it is still good for that.
+    pub(super) fn give_back(self) {
+        let Self {
+            mut session, pool, ..
+        } = self;
+        if session.is_usable() {
+            pool.lock().push(session);
+        }
+    }
+}
