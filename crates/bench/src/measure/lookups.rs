@@ -1,6 +1,7 @@
 //! Lookups of users: the query that precedes every write of a cycle, and the read by id.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use anyhow::{Result, ensure};
 
@@ -28,9 +29,8 @@ impl Lookup {
         }
     }
 
-    fn call(self, world: &World, number: usize) -> Call {
-        // A stride without a common factor with the number of users visits all of them, far apart.
-        let place = number.wrapping_mul(7_919) % world.users.len();
+    fn call(self, world: &World, order: Order, number: usize) -> Call {
+        let place = order.place(number, world.users.len());
         let path = match self {
             // Users are kept in the order of their ids, which names do not follow exactly; any name will do.
             Self::ByName => format!(
@@ -40,6 +40,32 @@ impl Lookup {
             Self::ById => format!("/Users/{}", world.users[place]),
         };
         world.scim.get(&path)
+    }
+}
+
+/// In which order people are looked up.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    /// As they were created, which is the order in which a provider's cycle goes through them.
+    Creation,
+    /// Anybody.
+    Random,
+}
+
+impl Order {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Creation => "in creation order",
+            Self::Random => "in random order",
+        }
+    }
+
+    fn place(self, number: usize, users: usize) -> usize {
+        match self {
+            Self::Creation => number % users,
+            // A stride without a common factor with the number of users visits all of them, far apart.
+            Self::Random => number.wrapping_mul(7_919) % users,
+        }
     }
 }
 
@@ -57,8 +83,10 @@ impl Bench {
         }
         let data = format!("among {} people in a group each", world.users.len());
         for lookup in Lookup::ALL {
-            let row = self.looked_up(world, lookup, &data).await?;
+            let row = self.looked_up(world, lookup, Order::Creation, &data).await?;
             self.row(row.target(Target::ShareOfCeiling(0.5)));
+            let row = self.looked_up(world, lookup, Order::Random, &data).await?;
+            self.row(row);
         }
         Ok(())
     }
@@ -68,23 +96,31 @@ impl Bench {
         progress("lookups at the end");
         let data = format!("among {} member rows", world.member_rows()?);
         for lookup in Lookup::ALL {
-            let row = self.looked_up(world, lookup, &data).await?;
+            let row = self.looked_up(world, lookup, Order::Random, &data).await?;
             self.row(row);
         }
         Ok(())
     }
 
-    async fn looked_up(&self, world: &World, lookup: Lookup, data: &str) -> Result<Row> {
+    async fn looked_up(&self, world: &World, lookup: Lookup, order: Order, data: &str) -> Result<Row> {
         let length = Cell::new(0);
         // What is asked often is in memory; the first requests bring it there.
-        self.ask(world, lookup, self.sizes.lookups / 4, &length).await?;
+        self.ask(world, lookup, order, 0..self.sizes.lookups / 4, &length)
+            .await?;
         let statements = world.statements().await?;
         length.set(0);
-        let run = self.ask(world, lookup, self.sizes.lookups, &length).await?;
+        // Others than those who were asked for already.
+        let measured = self.sizes.lookups / 4..self.sizes.lookups / 4 + self.sizes.lookups;
+        let run = self.ask(world, lookup, order, measured, &length).await?;
         let statements = (world.statements().await? - statements) as f64 / run.requests as f64;
         let row = Row::new(
             Section::Lookups,
-            format!("{}, {data}, {} in flight", lookup.name(), self.sizes.in_flight),
+            format!(
+                "{}, {}, {data}, {} in flight",
+                lookup.name(),
+                order.name(),
+                self.sizes.in_flight
+            ),
             Unit::PerSecond,
             run.rate(),
         );
@@ -99,13 +135,20 @@ impl Bench {
     }
 
     /// Adds the lengths of the bodies to `length`.
-    async fn ask(&self, world: &World, lookup: Lookup, count: usize, length: &Cell<usize>) -> Result<Run> {
+    async fn ask(
+        &self,
+        world: &World,
+        lookup: Lookup,
+        order: Order,
+        numbers: Range<usize>,
+        length: &Cell<usize>,
+    ) -> Result<Run> {
         drive(
             &world.scim,
             &world.server,
-            count,
+            numbers.len(),
             self.sizes.in_flight,
-            |number| lookup.call(world, number),
+            |number| lookup.call(world, order, numbers.start + number),
             |_, answer| {
                 let answer = answer.expect(&[200])?;
                 ensure!(answer.body.len() > 300, "the lookup found nobody");
