@@ -524,7 +524,7 @@ mod tests {
             vec![text("ab"), Cell::Blob((*b"c").into())],
             vec![text("ab"), Cell::Null],
         ];
-        let digests: std::collections::BTreeSet<_> = rows.into_iter().map(digest).collect();
+        let digests: BTreeSet<_> = rows.into_iter().map(digest).collect();
         assert_eq!(digests.len(), 4);
     }
 }

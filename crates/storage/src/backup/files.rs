@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{BackupError, Listener, Progress, Step};
+use super::{BackupError, Listener, Manifest, Progress, Step};
 use crate::content::hexadecimal;
 
 /// A file in the making, gone when dropped before [`Self::publish`]. Its name ends in `.partial`.
@@ -140,6 +140,21 @@ pub(super) fn fingerprint(file: &Path, listener: Listener<'_>) -> Result<(u64, S
         Ok(())
     })?;
     Ok((length, hexadecimal(&digest.finalize())))
+}
+
+/// Compares length and SHA-256 of a backup with its manifest.
+pub(super) fn compare(backup: &Path, manifest: &Manifest, listener: Listener<'_>) -> Result<(), BackupError> {
+    let (bytes, sha256) = fingerprint(backup, listener)?;
+    if bytes != manifest.bytes {
+        let what = format!("it has {bytes} bytes instead of {}", manifest.bytes);
+        return Err(BackupError::Damaged(what));
+    }
+    if sha256 != manifest.sha256 {
+        return Err(BackupError::Damaged(
+            "its SHA-256 is not the one in its manifest".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Reads a file piece by piece.

@@ -145,6 +145,17 @@ pub enum BackupError {
     Storage(#[from] StorageError),
 }
 
+/// Whether a file is what its manifest says, byte by byte.
+///
+/// # Errors
+/// [`BackupError::Missing`] where there is no manifest; [`BackupError::Damaged`], [`BackupError::Manifest`] or
+/// [`BackupError::File`].
+pub fn intact(backup: &Path) -> Result<Manifest, BackupError> {
+    let manifest = Manifest::of(backup)?;
+    files::compare(backup, &manifest, &mut |_| {})?;
+    Ok(manifest)
+}
+
 /// The message, and what is behind it where that says more.
 fn with_cause(error: &StorageError) -> String {
     match std::error::Error::source(error) {

@@ -101,16 +101,7 @@ pub fn restore(restore: &Restore<'_>, listener: Listener<'_>) -> Result<Restored
         return Err(BackupError::Occupied { path: database });
     }
 
-    let (bytes, sha256) = files::fingerprint(restore.backup, listener)?;
-    if bytes != manifest.bytes {
-        let what = format!("it has {bytes} bytes instead of {}", manifest.bytes);
-        return Err(BackupError::Damaged(what));
-    }
-    if sha256 != manifest.sha256 {
-        return Err(BackupError::Damaged(
-            "its SHA-256 is not the one in its manifest".to_owned(),
-        ));
-    }
+    files::compare(restore.backup, &manifest, listener)?;
     let copy = Partial::beside(&database)?;
     copy.copy(restore.backup, listener)?;
     verify(copy.path(), restore.migrations, &manifest.contents(), listener).map_err(BackupError::Damaged)?;
