@@ -2,7 +2,8 @@
 
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,7 +20,7 @@ use usher_core::{Clock as _, SystemClock};
 use crate::{Fault, Faults};
 
 /// At most so many requests are remembered.
-const REMEMBERED: usize = 10_000;
+const REMEMBERED: usize = 100_000;
 
 /// A request as a server saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,27 @@ pub struct Seen {
     pub query: String,
     /// The header fields as sent.
     pub headers: HeaderMap,
+    /// When it came.
+    pub began: Instant,
+    ended: Arc<OnceLock<Instant>>,
+}
+
+impl Seen {
+    /// When it was answered, or whoever sent it was gone; `None` while it is under way.
+    #[must_use]
+    pub fn ended(&self) -> Option<Instant> {
+        self.ended.get().copied()
+    }
+}
+
+/// A request under way.
+struct UnderWay(Arc<OnceLock<Instant>>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        // Nobody else sets it.
+        let _ = self.0.set(Instant::now());
+    }
 }
 
 /// The fault that a handler has to act out itself, put into the extensions of every request. Faults of the transport
@@ -98,7 +120,7 @@ impl Served {
         &self.0.url
     }
 
-    /// The requests so far, oldest first; the first ten thousand are remembered.
+    /// The requests so far, oldest first; the first hundred thousand are remembered.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -112,6 +134,7 @@ impl Served {
 
 async fn act_out(State(watch): State<Watch>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
+    let under_way = UnderWay(Arc::default());
     {
         let mut seen = watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() < REMEMBERED {
@@ -120,6 +143,8 @@ async fn act_out(State(watch): State<Watch>, mut request: Request, next: Next) -
                 query: request.uri().query().unwrap_or_default().into(),
                 path: path.clone(),
                 headers: request.headers().clone(),
+                began: Instant::now(),
+                ended: Arc::clone(&under_way.0),
             });
         }
     }
