@@ -18,12 +18,13 @@ const BUILDS_SQL: &[&str] = &[
 ];
 
 /// Where SQL may stand at all: the storage crate, the load generator, which measures the database by itself, the clusters for
-/// tests, and here.
+/// tests, the end-to-end test that looks for itself at what nodes left in the database, and here.
 const HOLDS_SQL: &[&str] = &[
     "crates/storage/",
     "crates/bench/",
     "crates/testpg/",
     "crates/xtask/",
+    "tests/nodes/",
 ];
 
 /// What begins a SQL statement.
