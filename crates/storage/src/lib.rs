@@ -3,7 +3,6 @@
 pub mod backup;
 mod content;
 pub mod copy;
-pub mod copy;
 mod dialect;
 mod error;
 pub mod migrate;
