@@ -372,10 +372,11 @@ impl Writer<'_, '_> {
     /// Reads everything back.
     async fn check(&mut self, expected: &[TableContent]) -> Result<(), CopyError> {
         let (all, listener) = (self.all, self.listener);
-        let (mut before, mut last) = (0, 0);
+        let (mut before, mut last, mut name) = (0, 0, String::new());
         let tell = |table: &Table, rows: u64| {
-            if rows <= last {
+            if table.name != name {
                 before += last;
+                name.clone_from(&table.name);
             }
             last = rows;
             listener(Progress {

@@ -8,6 +8,14 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long to wait for a command that is about to end. A child that this process starts at the wrong moment also holds the
+/// lock until it runs its own program.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often to look again: the system tells nobody with a deadline.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Held as long as it is kept.
 #[derive(Debug)]
@@ -35,10 +43,14 @@ impl Occupancy {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path)?;
-        match lock(&file) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        let begun = Instant::now();
+        loop {
+            match lock(&file) {
+                Ok(()) => return Ok(Some(Self { _file: file })),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => thread::park_timeout(GLANCE),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Sqlite {
     bell: Bell,
     counters: Arc<Counters>,
     settings: Vec<ConnectionSettings>,
+    /// Until the storage is closed.
+    at_work: Mutex<Option<Occupancy>>,
 }
 
 /// The file that a `sqlite:` address names.
@@ -90,7 +92,6 @@ impl Sqlite {
             let (opening, migrations, counters) = (opening.clone(), config.migrations, Arc::clone(&counters));
             let (quiet, places) = (Arc::clone(&quiet), Arc::clone(&places));
             start("writer".to_owned(), move |ready| {
-                let _until_closed = at_work;
                 writer::run(&opening, migrations, (&counters, &quiet, &places), queue, ready);
             })
             .await?
@@ -116,6 +117,7 @@ impl Sqlite {
             quiet,
             counters,
             settings,
+            at_work: Mutex::new(Some(at_work)),
         })
     }
 
@@ -163,6 +165,7 @@ impl Sqlite {
             stop(&self.readers).await;
         }
         stop(&self.writer).await;
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     pub(crate) fn stats(&self) -> StorageStats {

@@ -37,7 +37,10 @@ async fn the_log_is_folded_into_the_file() {
     let world = World::new();
     let storage = world.open().await;
     add(&storage, "kept").await.unwrap();
-    assert_eq!(world.files(), ["usher.db", "usher.db-shm", "usher.db-wal"]);
+    assert_eq!(
+        world.files(),
+        ["usher.db", "usher.db-shm", "usher.db-wal", "usher.db.lock"]
+    );
     storage.close().await;
-    assert_eq!(world.files(), ["usher.db"]);
+    assert_eq!(world.files(), ["usher.db", "usher.db.lock"]);
 }

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backup;
 mod closing;
 mod concurrency;
+mod copy;
 mod durability;
 mod errors;
 mod isolation;
+mod plans;
 mod schema;
 mod settings;
 mod snapshots;
