@@ -150,7 +150,7 @@ impl Engine {
                 let (cause, work, engine) = (Arc::clone(&cause), Arc::clone(&work), engine.clone());
                 let must_be_alone = Arc::clone(&must_be_alone);
                 Box::pin(async move {
-                    let locks = Locks::enter(tx, footing, &must_be_alone).await?;
+                    let locks = Locks::enter(tx, footing, &must_be_alone)?;
                     let policy = engine.policy(tx).await?;
                     let mut unit = Unit::new(tx, policy, draw, &cause, locks);
                     let result = work(&mut unit).await?;

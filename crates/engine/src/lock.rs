@@ -23,13 +23,13 @@ pub(crate) struct Locks {
 
 impl Locks {
     /// Begins on a footing. `must_be_alone` tells the caller why the unit failed, if it asks for [`Unit::alone`] in vain.
-    pub(crate) async fn enter(
+    pub(crate) fn enter(
         tx: &mut Tx<'_>,
         footing: Footing,
         must_be_alone: &Arc<AtomicBool>,
     ) -> Result<Self, StorageError> {
         Ok(Self {
-            footing: lock::enter(tx, footing).await?,
+            footing: lock::enter(tx, footing)?,
             must_be_alone: Arc::clone(must_be_alone),
             persons: BTreeSet::new(),
             rooms: BTreeSet::new(),

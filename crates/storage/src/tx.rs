@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use crate::content::Catalog;
+use crate::query::lock::Footing;
 use crate::{Row, StorageError, Value, postgres, sqlite};
 
 /// What a unit of work returns: a boxed future that borrows the transaction.
@@ -114,6 +115,28 @@ impl<'c> Tx<'c> {
             Engine::Postgres(session) => Box::pin(session.query_built(sql, params)).await,
         };
         self.finish(rows)
+    }
+
+    /// Begins on a footing and answers the one that the unit has: on SQLite every unit that may change data is alone. Comes
+    /// before the first statement.
+    pub(crate) fn enter(&mut self, footing: Footing) -> Result<Footing, StorageError> {
+        match &mut self.engine {
+            Engine::Sqlite(_) => Ok(Footing::Alone),
+            Engine::Postgres(session) => session.enter(footing).map(|()| footing),
+        }
+    }
+
+    /// Runs a statement that does nothing but wait for locks, where several units run at the same time. It is not counted
+    /// among the unit's statements, because SQLite has none for it.
+    pub(crate) async fn lock(&mut self, sql: &'static str, params: &[Value]) -> Result<(), StorageError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let locked = match &mut self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(session) => Box::pin(session.execute(sql, params)).await.map(drop),
+        };
+        self.finish(locked)
     }
 
     /// How this engine is asked for its tables.

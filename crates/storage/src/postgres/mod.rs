@@ -32,6 +32,12 @@ use pool::{Lease, Pool};
 
 /// Units that change data see what was committed before each of their statements, and lock what they decide on.
 const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// The same, beside which no other unit of the engine runs.
+const WRITE_ALONE: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(1970496882, 1)";
+/// The same, beside other units of its kind.
+const WRITE_BESIDE: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock_shared(1970496882, 1)";
 /// Units that read see one moment.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 

@@ -15,6 +15,7 @@ use super::param::{Column, Param};
 use super::statements::{self, Known, Statements};
 use super::wire::Wire;
 use crate::dialect;
+use crate::query::lock::Footing;
 use crate::row::Cell;
 use crate::{Row, StorageError, Value};
 
@@ -55,6 +56,22 @@ impl Session {
         self.open = false;
         self.rows = 0;
         self.fault = None;
+    }
+
+    /// Waits, when the transaction opens, until it may run on this footing. The lock is held until it ends.
+    pub(crate) fn enter(&mut self, footing: Footing) -> Result<(), StorageError> {
+        match &mut self.begin {
+            Some(begin) => {
+                *begin = match footing {
+                    Footing::Alone => super::WRITE_ALONE,
+                    Footing::Beside => super::WRITE_BESIDE,
+                };
+                Ok(())
+            }
+            None => Err(StorageError::Misuse(
+                "a unit takes its footing before its first statement".to_owned(),
+            )),
+        }
     }
 
     /// Keeps what the transaction did. With an error nothing is kept, unless the error says that it is not known.
