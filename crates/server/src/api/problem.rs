@@ -313,6 +313,12 @@ impl Problem {
         let (status, code, title) = sort_engine(error);
         let detail = match error {
             EngineError::Refused(refusal) => refusal.message.clone(),
+            EngineError::Storage(StorageError::Unavailable { outcome_unknown, .. }) => match outcome_unknown {
+                false => "the database is not available; nothing was changed".into(),
+                true => {
+                    "the database went away while the change was stored: it was kept as a whole or not at all".into()
+                }
+            },
             EngineError::Storage(error) if !is_for_clients(error) => {
                 "the server failed; its log has the reason under the request's id".into()
             }
@@ -350,6 +356,10 @@ fn next_of_engine(error: &EngineError) -> Option<String> {
         EngineError::Refused(refusal) => Some(refusal.next.clone()),
         EngineError::PlanChanged { .. } => Some(LOOK_AGAIN.into()),
         EngineError::Storage(StorageError::Busy) => Some("try again".into()),
+        EngineError::Storage(StorageError::Unavailable { outcome_unknown, .. }) => Some(match outcome_unknown {
+            false => "try again later".into(),
+            true => "try again later; with the same idempotency key, it is done once".into(),
+        }),
         _ => None,
     }
 }
@@ -371,6 +381,11 @@ fn sort_engine(error: &EngineError) -> (StatusCode, &str, &'static str) {
         EngineError::Storage(StorageError::Busy) => {
             (StatusCode::SERVICE_UNAVAILABLE, "busy", "The database is busy")
         }
+        EngineError::Storage(StorageError::Unavailable { .. }) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            "The database is not available",
+        ),
         EngineError::Storage(StorageError::Closed) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "stopping",
@@ -394,9 +409,11 @@ const fn is_for_clients(error: &StorageError) -> bool {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = self.problem();
-        if problem.status == 500
-            && let Self::Engine(error) = &self
-        {
+        let is_ours = match &self {
+            Self::Engine(EngineError::Storage(StorageError::Unavailable { .. })) => true,
+            _ => problem.status == 500,
+        };
+        if is_ours && let Self::Engine(error) = &self {
             tracing::error!(
                 error = error as &dyn std::error::Error,
                 "a request of the API failed"
@@ -405,7 +422,9 @@ impl IntoResponse for ApiError {
         let mut response = problem.into_response();
         let headers = response.headers_mut();
         match &self {
-            Self::Engine(EngineError::Storage(StorageError::Busy | StorageError::Closed)) => {
+            Self::Engine(EngineError::Storage(
+                StorageError::Busy | StorageError::Closed | StorageError::Unavailable { .. },
+            )) => {
                 headers.insert(RETRY_AFTER, BUSY_SECONDS.into());
             }
             Self::Throttled { retry_after } => {
@@ -482,5 +501,23 @@ mod tests {
         let response = ApiError::from(StorageError::Busy).into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_no_failure_of_the_server_and_gives_nothing_away() {
+        for outcome_unknown in [false, true] {
+            let error = || {
+                ApiError::from(StorageError::Unavailable {
+                    reason: "no route to db.internal".into(),
+                    outcome_unknown,
+                })
+            };
+            let problem = error().problem();
+            assert!(!problem.detail.contains("db.internal"), "{}", problem.detail);
+            assert_eq!(problem.detail.contains("nothing was changed"), !outcome_unknown);
+            let response = error().into_response();
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()[RETRY_AFTER], "1");
+        }
     }
 }

@@ -107,10 +107,41 @@ impl From<StorageError> for Failure {
                     "the service cannot store changes at the moment; nothing was changed, try again later",
                 )
             }
+            StorageError::Unavailable { outcome_unknown, .. } => {
+                tracing::error!(error = %crate::logging::chain(&error), "the database is away");
+                Self::busy(match outcome_unknown {
+                    false => "the database is not available; nothing was changed, try again later",
+                    true => {
+                        "the database went away while the change was stored: it was kept as a whole or not at all; \
+                         try again later"
+                    }
+                })
+            }
             error => {
                 tracing::error!(error = %crate::logging::chain(&error), "the database failed");
                 ScimError::internal().into()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_asks_to_try_again_and_says_what_is_known() {
+        for outcome_unknown in [false, true] {
+            let failure = Failure::from(StorageError::Unavailable {
+                reason: "no route to db.internal".into(),
+                outcome_unknown,
+            });
+            let detail = failure.error.detail.clone();
+            assert_eq!(detail.contains("nothing was changed"), !outcome_unknown, "{detail}");
+            assert!(!detail.contains("db.internal"), "{detail}");
+            let response = failure.into_response();
+            assert_eq!(response.status(), 503);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
         }
     }
 }
