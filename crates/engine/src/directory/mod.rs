@@ -1,7 +1,7 @@
 //! The directory: what sources say of their users and groups, kept exactly, and what follows from a change.
 
 mod groups;
-pub(crate) mod members;
+mod members;
 pub(crate) mod scope;
 pub(crate) mod users;
 

@@ -31,6 +31,8 @@ pub(super) struct Seen {
     pub(super) removed: u64,
     /// How many the other side contradicts.
     pub(super) doubted: u64,
+    /// Whether a further complete read has something to decide.
+    pub(super) again: bool,
 }
 
 impl Unit<'_, '_> {
@@ -186,10 +188,13 @@ impl Unit<'_, '_> {
             .collect();
         let (mut added, mut woken, mut removed) = (Vec::new(), Vec::new(), Vec::new());
         if !users.is_empty() {
+            self.distrust_young(reading, group, &users).await?;
             added = query::pulled::add(self.tx, group.id, &users, self.now, reading.beside_push).await?;
             if added.len() < users.len() {
                 if reading.beside_push {
                     query::pulled::agree(self.tx, group.id, &users).await?;
+                    let left_out = query::pulled::removed_among(self.tx, group.id, &users).await?;
+                    seen.again = !left_out.is_empty();
                 } else {
                     woken = query::pulled::confirm(self.tx, group.id, &users).await?;
                 }
@@ -197,6 +202,7 @@ impl Unit<'_, '_> {
         }
         if !left.is_empty() {
             if reading.beside_push {
+                seen.again = true;
                 query::pulled::doubt(self.tx, group.id, &left, reading.plan.begun).await?;
                 seen.doubted = count(&left);
             } else {
@@ -214,6 +220,28 @@ impl Unit<'_, '_> {
         }
         seen.users = users;
         Ok(seen)
+    }
+
+    /// Of a group that a push deleted and that a read saw again: whoever is in it, counts as removed by that push for a
+    /// settle time, because the read may be late.
+    async fn distrust_young(
+        &mut self,
+        reading: &Reading,
+        group: &GroupRow,
+        users: &[SourceUserId],
+    ) -> Result<(), EngineError> {
+        let settled = group.created.plus(reading.plan.settle);
+        if !reading.beside_push || group.pushed || settled <= reading.plan.begun {
+            return Ok(());
+        }
+        let Some(remote_id) = group.remote_id.as_deref() else {
+            return Ok(());
+        };
+        let names = (remote_id, group.external_id.as_deref());
+        if let Some(gone) = query::pulled::pushed_group_gone(self.tx, reading.source, names).await? {
+            query::pulled::distrust_newcomers(self.tx, group.id, users, gone).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! What was pushed and what was read are the same user or group: by an id that is believed, else by the name if nothing
 //! hangs on it yet, else because a human says so.
 
+use std::collections::BTreeMap;
+
 use usher_core::{GroupRecord, RemoteGroupId, SourceGroupId, SourceUserId, UserRecord};
 use usher_storage::query::group::GroupRow;
 use usher_storage::query::pulled_user::PulledUser;
@@ -23,74 +25,99 @@ impl Unit<'_, '_> {
         records: Vec<UserRecord>,
         rules: &SourcePolicy,
     ) -> Result<(Vec<UserRecord>, u64), EngineError> {
+        if records.is_empty() {
+            return Ok((records, 0));
+        }
+        let by_id = self
+            .pushed_with_external_ids(reading.source, &records, rules)
+            .await?;
         let keys = records.iter().map(|record| name_key(&record.user_name)).collect();
-        let holders = query::pulled_user::holders_of_names(self.tx, reading.source, keys).await?;
-        let mut rest = Vec::new();
-        let mut joined = 0;
-        for record in records {
-            if let Some(row) = self
-                .pushed_with_external_id(reading.source, &record, rules)
+        let by_name: BTreeMap<String, UserRow> =
+            query::pulled_user::pushed_by_names(self.tx, reading.source, keys)
                 .await?
-            {
-                self.join(&row, &record).await?;
-                joined += 1;
+                .into_iter()
+                .collect();
+        let persons = by_name.values().map(|row| row.person).collect::<Vec<_>>();
+        let bound = match persons.is_empty() {
+            true => Vec::new(),
+            false => query::pulled_user::with_history(self.tx, persons).await?,
+        };
+        let mut rest = Vec::new();
+        let mut pairs: Vec<(UserRow, UserRecord)> = Vec::new();
+        for record in records {
+            if let Some(row) = record.external_id.as_ref().and_then(|id| by_id.get(id)) {
+                pairs.push((row.clone(), record));
                 continue;
             }
-            let key = name_key(&record.user_name);
-            match holders.iter().find(|(name, _, pushed)| *pushed && *name == key) {
-                None => rest.push(record),
-                Some((_, holder, _)) => {
-                    joined += u64::from(self.join_by_name(reading.source, *holder, &record).await?);
-                }
+            let Some(row) = by_name.get(&name_key(&record.user_name)) else {
+                rest.push(record);
+                continue;
+            };
+            let is_other = row
+                .remote_id
+                .as_deref()
+                .is_some_and(|id| id != record.id.as_str());
+            let is_taken = is_other || pairs.iter().any(|(joined, _)| joined.id == row.id);
+            if is_taken || bound.contains(&row.person) {
+                self.park_pulled(reading.source, &record).await?;
+            } else {
+                pairs.push((row.clone(), record));
             }
         }
+        let joined = u64::try_from(pairs.len()).unwrap_or(u64::MAX);
+        self.join(reading.source, pairs).await?;
         Ok((rest, joined))
     }
 
-    async fn pushed_with_external_id(
+    /// Pushed users by those of the records' `externalId`s that are believed.
+    async fn pushed_with_external_ids(
         &mut self,
         source: SourceKey,
-        record: &UserRecord,
+        records: &[UserRecord],
         rules: &SourcePolicy,
-    ) -> Result<Option<UserRow>, EngineError> {
-        let Some(external_id) = record.external_id.as_ref().filter(|id| rules.trusts(id)) else {
-            return Ok(None);
-        };
-        let rows = query::user::by_external_id(self.tx, source, external_id).await?;
-        Ok(rows.into_iter().find(|row| row.pushed))
+    ) -> Result<BTreeMap<String, UserRow>, EngineError> {
+        let ids: Vec<String> = records
+            .iter()
+            .filter_map(|record| record.external_id.clone().filter(|id| rules.trusts(id)))
+            .collect();
+        let mut found = BTreeMap::new();
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        for row in query::pulled_user::pushed_by_external_ids(self.tx, source, ids).await? {
+            if let Some(id) = row.external_id.clone() {
+                found.entry(id).or_insert(row);
+            }
+        }
+        Ok(found)
     }
 
-    async fn join_by_name(
+    async fn join(
         &mut self,
         source: SourceKey,
-        holder: SourceUserId,
-        record: &UserRecord,
-    ) -> Result<bool, EngineError> {
-        let Some(row) = query::user::by_id(self.tx, source, holder).await? else {
-            return Ok(false);
-        };
-        let is_known = row
-            .remote_id
-            .as_deref()
-            .is_some_and(|id| id != record.id.as_str());
-        if is_known || query::pulled_user::has_history(self.tx, row.person).await? {
-            self.park_pulled(source, record).await?;
-            return Ok(false);
+        pairs: Vec<(UserRow, UserRecord)>,
+    ) -> Result<(), EngineError> {
+        if pairs.is_empty() {
+            return Ok(());
         }
-        self.join(&row, record).await?;
-        Ok(true)
-    }
-
-    async fn join(&mut self, row: &UserRow, record: &UserRecord) -> Result<(), EngineError> {
-        let row = UserRow {
-            remote_id: Some(record.id.to_string()),
-            ..row.clone()
-        };
-        query::user::update(self.tx, &row).await?;
-        query::pulled_user::unpark_user(self.tx, row.source, record.id.as_str()).await?;
-        self.tell_user(EventKind::UserJoined, &row);
-        self.hear_beside_push(&row, record, false).await?;
-        Ok(())
+        let said = self
+            .said_of(pairs.iter().map(|(row, _)| row.id).collect())
+            .await?;
+        let remote_ids = pairs.iter().map(|(_, record)| record.id.to_string()).collect();
+        query::pulled_user::unpark_users(self.tx, source, remote_ids).await?;
+        let mut heard = Vec::new();
+        for (row, record) in pairs {
+            let row = UserRow {
+                remote_id: Some(record.id.to_string()),
+                ..row
+            };
+            query::user::update(self.tx, &row).await?;
+            self.tell_user(EventKind::UserJoined, &row);
+            if let Some(news) = self.news(said.get(&row.id), &record) {
+                heard.push((row, news));
+            }
+        }
+        self.weigh_sides(heard).await
     }
 
     /// The user that only reads saw so far and that this push means. By the name alone only while nothing hangs on it.
@@ -114,7 +141,8 @@ impl Unit<'_, '_> {
         let Some(row) = namesake.filter(|row| !row.pushed) else {
             return Ok(None);
         };
-        if query::pulled_user::has_history(self.tx, row.person).await? {
+        let history = query::pulled_user::with_history(self.tx, [row.person]).await?;
+        if !history.is_empty() {
             return Err(EngineError::Conflict(format!(
                 "userName '{}' belongs to an account that was read from this provider and that is or was in a room; send \
                  its immutable id as externalId, or have an operator join the two with `usher source join`",
@@ -137,7 +165,7 @@ impl Unit<'_, '_> {
             said: row.modified,
             record: row.resource.clone(),
         };
-        query::pulled_user::put_user(self.tx, row.id, &said).await?;
+        query::pulled_user::put_users(self.tx, [(row.id, &said)]).await?;
         data.active = data.active && said.is_usable();
         let before = UserRow { pushed: true, ..row };
         self.tell_user(EventKind::UserJoined, &before);
@@ -157,8 +185,8 @@ impl Unit<'_, '_> {
         }) else {
             return Ok(None);
         };
-        let is_mapped = query::mapping::names_group(self.tx, group.id).await?;
-        Ok((!is_mapped).then_some(group))
+        let mappings = query::mapping::of_group(self.tx, group.id).await?;
+        Ok(mappings.is_empty().then_some(group))
     }
 
     /// The group that only reads saw so far and that this push means.
@@ -175,8 +203,8 @@ impl Unit<'_, '_> {
         let Some(group) = named.pop().filter(|group| named.is_empty() && !group.pushed) else {
             return Ok(None);
         };
-        let is_mapped = query::mapping::names_group(self.tx, group.id).await?;
-        Ok((!is_mapped).then_some(group))
+        let mappings = query::mapping::of_group(self.tx, group.id).await?;
+        Ok(mappings.is_empty().then_some(group))
     }
 
     /// A human says that a user who was read and the pushed one of the same name are the same.
@@ -208,7 +236,7 @@ impl Unit<'_, '_> {
             ..row
         };
         query::user::update(self.tx, &row).await?;
-        query::pulled_user::unpark_user(self.tx, source.key, remote_id).await?;
+        query::pulled_user::unpark_users(self.tx, source.key, vec![remote_id.to_owned()]).await?;
         self.tell_user(EventKind::UserJoined, &row);
         let said = PulledUser {
             active: record["active"].as_bool().unwrap_or(true),
@@ -216,8 +244,9 @@ impl Unit<'_, '_> {
             said: parked.since,
             record: parked.record,
         };
-        self.weigh_sides(&row, said).await?;
-        Ok(row.id)
+        let user = row.id;
+        self.weigh_sides(vec![(row, said)]).await?;
+        Ok(user)
     }
 
     /// A human says which group of the provider a pushed group is. The next read speaks of it then.

@@ -59,4 +59,9 @@ impl Reading {
     pub(crate) const fn counts(&self, assigned: bool) -> bool {
         assigned || !self.plan.require_assignment
     }
+
+    /// What was pushed before this moment, the provider's index has.
+    pub(crate) fn settled(&self) -> Timestamp {
+        self.plan.begun.minus(self.plan.settle)
+    }
 }

@@ -296,7 +296,7 @@ impl Session {
             self.progress.added.fetch_add(seen.added, Ordering::Relaxed);
             self.progress.removed.fetch_add(seen.removed, Ordering::Relaxed);
             self.progress.doubted.fetch_add(seen.doubted, Ordering::Relaxed);
-            if seen.doubted > 0 {
+            if seen.again {
                 self.again(&group);
             }
             if let Some(open) = self.open.as_mut().filter(|open| open.remote == group) {

@@ -4,11 +4,15 @@
 //! | --- | --- | --- |
 //! | of a source that is only read | it is so | ends; without a count that confirms the read, only at the second read |
 //! | in effect, beside a push | it is so | doubted; loses its effect at the second read |
-//! | without effect, beside a push | doubted; comes back at a second read that began a settle time later | forgotten as seen |
-//! | removed by a push, no row | becomes a row without effect, doubted | forgotten |
+//! | without effect, beside a push | doubted; comes back at a second read that began a settle time later | no doubt is left |
+//! | removed by a push, no row | becomes a row without effect, doubted | stays so |
 //!
-//! A read judges only what was written before it began. A read that includes groups inside the group brings nobody back
-//! whom a push removed: the push speaks of direct members alone.
+//! That a push removed somebody is forgotten when a read does not see them that began a settle time after the removal: until
+//! then, one read may have it from an index that is later than the one of the read before.
+//!
+//! A push that deletes a user or a group removes members, too: a late read that sees them again only begins to bring them
+//! back. A read judges only what was written before it began. A read that includes groups inside the group brings nobody
+//! back whom a push removed from it: the push speaks of direct members alone.
 
 use std::sync::Arc;
 
@@ -16,7 +20,7 @@ use serde_json::json;
 use usher_core::SourceUserId;
 use usher_storage::query;
 use usher_storage::query::group::GroupRow;
-use usher_storage::query::pulled::JudgedRow;
+use usher_storage::query::pulled::{JudgedRow, RemovedRow};
 
 use super::Reading;
 use crate::engine::Engine;
@@ -81,7 +85,7 @@ pub(super) async fn sweep(
     seen: &[SourceUserId],
     confirmed: bool,
 ) -> Result<Swept, EngineError> {
-    let (id, begun) = (group.id, reading.plan.begun);
+    let (id, begun) = ((group.id, group.created), reading.plan.begun);
     let nested = group
         .remote_id
         .as_deref()
@@ -120,19 +124,21 @@ pub(super) async fn sweep(
         }
     }
     if reading.beside_push {
-        let removed: Vec<SourceUserId> = engine
+        let removed: Vec<RemovedRow> = engine
             .read(move |tx| {
                 Box::pin(
                     async move { Ok::<_, EngineError>(query::pulled::removed_before(tx, id, begun).await?) },
                 )
             })
             .await?;
-        for user in removed {
-            if seen.binary_search(&user).is_err() {
-                verdicts.forget_removed.push(user);
-            } else if !nested {
-                verdicts.see_removed.push(user);
-                swept.again = true;
+        for row in removed {
+            if seen.binary_search(&row.user).is_ok() {
+                if row.returned || !nested {
+                    verdicts.see_removed.push(row.user);
+                    swept.again = true;
+                }
+            } else if row.at < reading.settled() {
+                verdicts.forget_removed.push(row.user);
             }
         }
     }
@@ -168,7 +174,7 @@ fn judge_beside_push(
     let begun = reading.plan.begun;
     match (row.dormant, is_seen) {
         (false, true) => {}
-        (true, true) if nested => {}
+        (true, true) if nested && !row.returned => {}
         (true, true) => match row.doubt {
             None => {
                 verdicts.doubt.push(row.user);
@@ -186,7 +192,8 @@ fn judge_beside_push(
             Some(first) if first < begun => verdicts.refute.push(row.user),
             Some(_) => {}
         },
-        (true, false) if row.sides != 1 || row.doubts > 0 => verdicts.unsee.push(row.user),
+        (true, false) if row.sides == 3 || row.doubts > 0 => verdicts.unsee.push(row.user),
+        (true, false) if row.sides == 2 && row.named < reading.settled() => verdicts.unsee.push(row.user),
         (true, false) => {}
     }
 }
@@ -241,7 +248,7 @@ impl Unit<'_, '_> {
             reinstated = query::pulled::reinstate(self.tx, group.id, &verdicts.reinstate).await?;
         }
         if !verdicts.unsee.is_empty() {
-            query::pulled::unsee(self.tx, group.id, &verdicts.unsee).await?;
+            query::pulled::unsee(self.tx, group.id, &verdicts.unsee, reading.settled()).await?;
         }
         if !verdicts.see_removed.is_empty() {
             query::pulled::see_removed(self.tx, group.id, &verdicts.see_removed, begun).await?;

@@ -37,6 +37,9 @@ impl Unit<'_, '_> {
                 .filter_map(|row| Some((row.remote_id.clone()?, row)))
                 .collect();
         let rules = self.source_policy(reading.source).await?;
+        let pushed = known.values().filter(|row| row.pushed).map(|row| row.id);
+        let said = self.said_of(pushed.collect()).await?;
+        let mut heard = Vec::new();
         let mut fresh = Vec::new();
         let mut unnamed = Vec::new();
         let mut changed = Vec::new();
@@ -44,7 +47,9 @@ impl Unit<'_, '_> {
         for (id, record) in records {
             match known.get(&id.to_string()) {
                 Some(row) if row.pushed => {
-                    count += u64::from(self.hear_beside_push(row, &record, false).await?);
+                    if let Some(news) = self.news(said.get(&row.id), &record) {
+                        heard.push((row.clone(), news));
+                    }
                 }
                 Some(row) => {
                     let data = data_of(record);
@@ -62,7 +67,8 @@ impl Unit<'_, '_> {
             unnamed.retain(|record| awaited.iter().any(|id| id == record.id.as_str()));
             fresh.extend(unnamed);
         }
-        count += u64::try_from(changed.len()).unwrap_or(u64::MAX);
+        count += u64::try_from(heard.len() + changed.len()).unwrap_or(u64::MAX);
+        self.weigh_sides(heard).await?;
         self.change_pulled(reading.source, changed, &rules).await?;
         if reading.beside_push {
             let (rest, joined) = self.join_by_themselves(reading, fresh, &rules).await?;
@@ -70,7 +76,7 @@ impl Unit<'_, '_> {
             count += joined;
         }
         count += u64::try_from(fresh.len()).unwrap_or(u64::MAX);
-        self.create_pulled(reading.source, fresh, &rules).await?;
+        self.create_pulled(reading, fresh, &rules).await?;
         Ok(count)
     }
 
@@ -96,57 +102,64 @@ impl Unit<'_, '_> {
                 said: self.now,
                 record: known.map_or_else(|| "{}".into(), |known| known.record),
             };
-            return self.weigh_sides(&row, said).await;
+            self.weigh_sides(vec![(row, said)]).await?;
+            return Ok(true);
         }
         self.delete_user(&row).await?;
         Ok(true)
     }
 
-    /// Takes what a read says of a user whom a push brought: it is kept beside what was pushed, and only whether the
-    /// account may be used has an effect. Answers whether something is new.
-    pub(super) async fn hear_beside_push(
+    /// What the last read said of pushed users.
+    pub(super) async fn said_of(
         &mut self,
-        row: &UserRow,
-        record: &UserRecord,
-        gone: bool,
-    ) -> Result<bool, EngineError> {
-        let text = record_text(record);
-        let known = query::pulled_user::user(self.tx, row.id).await?;
-        let is_same = known
-            .is_some_and(|known| known.record == text && known.active == record.active && known.gone == gone);
-        if is_same {
-            return Ok(false);
+        users: Vec<SourceUserId>,
+    ) -> Result<BTreeMap<SourceUserId, PulledUser>, EngineError> {
+        if users.is_empty() {
+            return Ok(BTreeMap::new());
         }
-        let said = PulledUser {
-            active: record.active,
-            gone,
-            said: self.now,
-            record: text,
-        };
-        self.weigh_sides(row, said).await
+        let said = query::pulled_user::users(self.tx, users).await?;
+        Ok(said.into_iter().collect())
     }
 
-    /// Writes what a read said, and decides whether the account may be used: only if neither side objects.
-    pub(super) async fn weigh_sides(&mut self, row: &UserRow, said: PulledUser) -> Result<bool, EngineError> {
-        query::pulled_user::put_user(self.tx, row.id, &said).await?;
-        let active = pushed_active(row) && said.is_usable();
-        if active == row.active {
-            return Ok(true);
+    /// What a read says of a user whom a push brought, if the last one did not say the same. It is kept beside what was
+    /// pushed, and only whether the account may be used has an effect: see [`Unit::weigh_sides`].
+    pub(super) fn news(&self, known: Option<&PulledUser>, record: &UserRecord) -> Option<PulledUser> {
+        let text = record_text(record);
+        let is_same =
+            known.is_some_and(|known| known.record == text && known.active == record.active && !known.gone);
+        (!is_same).then_some(PulledUser {
+            active: record.active,
+            gone: false,
+            said: self.now,
+            record: text,
+        })
+    }
+
+    /// Writes what a read said of pushed users, and decides whether their accounts may be used: only if neither side
+    /// objects.
+    pub(super) async fn weigh_sides(&mut self, users: Vec<(UserRow, PulledUser)>) -> Result<(), EngineError> {
+        let said = users.iter().map(|(row, said)| (row.id, said));
+        query::pulled_user::put_users(self.tx, said).await?;
+        for (row, said) in users {
+            let active = pushed_active(&row) && said.is_usable();
+            if active == row.active {
+                continue;
+            }
+            let user = UserRow {
+                active,
+                inactive_since: (!active).then_some(self.now),
+                ..row
+            };
+            query::user::update(self.tx, &user).await?;
+            let kind = if active {
+                EventKind::UserReactivated
+            } else {
+                EventKind::UserDeactivated
+            };
+            self.tell_user(kind, &user);
+            self.touch_person(user.person);
         }
-        let user = UserRow {
-            active,
-            inactive_since: (!active).then_some(self.now),
-            ..row.clone()
-        };
-        query::user::update(self.tx, &user).await?;
-        let kind = if active {
-            EventKind::UserReactivated
-        } else {
-            EventKind::UserDeactivated
-        };
-        self.tell_user(kind, &user);
-        self.touch_person(user.person);
-        Ok(true)
+        Ok(())
     }
 
     /// Users of a source that is only read, or that no push has brought yet, as they are now.
@@ -168,20 +181,28 @@ impl Unit<'_, '_> {
         Ok(())
     }
 
+    /// Users whom nobody knew. Of those whom a push had brought and deleted it is written that the push removed them from
+    /// every group: the read may be late.
     async fn create_pulled(
         &mut self,
-        source: SourceKey,
+        reading: &Reading,
         records: Vec<UserRecord>,
         rules: &SourcePolicy,
     ) -> Result<(), EngineError> {
         if records.is_empty() {
             return Ok(());
         }
+        let source = reading.source;
         let ids = records.iter().map(|record| record.id.to_string()).collect();
-        let former: BTreeMap<String, PersonId> = query::pulled_user::former_people(self.tx, source, ids)
-            .await?
-            .into_iter()
-            .collect();
+        let mut former: BTreeMap<String, PersonId> = BTreeMap::new();
+        let mut distrusted: BTreeSet<String> = BTreeSet::new();
+        for user in query::pulled_user::former(self.tx, source, ids).await? {
+            if user.pushed && reading.beside_push {
+                distrusted.insert(user.remote_id.clone());
+            }
+            former.insert(user.remote_id, user.person);
+        }
+        let mut returned = Vec::new();
         let mut users = Vec::with_capacity(records.len());
         let mut names = BTreeMap::new();
         for record in records {
@@ -241,13 +262,18 @@ impl Unit<'_, '_> {
             {
                 self.note_similar(&user).await?;
             }
-            if awaited.contains(&remote_id) {
+            if distrusted.contains(&remote_id) {
+                returned.push(id);
+            } else if awaited.contains(&remote_id) {
                 let groups =
                     query::member::claim_pending(self.tx, source, &[remote_id], id, self.now).await?;
                 self.touched
                     .members
                     .extend(groups.into_iter().map(|group| (group, person)));
             }
+        }
+        if !returned.is_empty() {
+            query::pulled::distrust_returned(self.tx, source, &returned).await?;
         }
         Ok(())
     }

@@ -9,3 +9,6 @@ CREATE TABLE pull_lease (
 
 -- The process that does a read, or did it.
 ALTER TABLE pull_run ADD COLUMN node BLOB;
+
+-- Groups that went, by the id that the source itself knows them by.
+CREATE INDEX source_group_former ON source_group (source_id, remote_id) WHERE remote_id IS NOT NULL AND gone_us IS NOT NULL;

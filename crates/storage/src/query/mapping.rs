@@ -178,17 +178,6 @@ async fn many(tx: &mut Tx<'_>, sql: &'static str, params: &[Value]) -> Result<Ve
     tx.query(sql, params).await?.iter().map(mapping_row).collect()
 }
 
-/// Whether a mapping that is not retired leads from a group.
-pub async fn names_group(tx: &mut Tx<'_>, group: SourceGroupId) -> Result<bool, StorageError> {
-    let row = tx
-        .query_opt(
-            "SELECT 1 FROM mapping WHERE group_id = $1 AND group_id IS NOT NULL AND state <> 'retired' LIMIT 1",
-            &[group.into()],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
 fn mapping_row(row: &Row) -> Result<MappingRow, StorageError> {
     Ok(MappingRow {
         id: row.get(0)?,

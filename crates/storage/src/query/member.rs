@@ -204,6 +204,8 @@ pub async fn remove_user(
 pub async fn remove_group(tx: &mut Tx<'_>, group: SourceGroupId) -> Result<Vec<PersonId>, StorageError> {
     tx.execute("DELETE FROM pending_member WHERE group_id = $1", &[group.into()])
         .await?;
+    tx.execute("DELETE FROM removed_member WHERE group_id = $1", &[group.into()])
+        .await?;
     let users = keep_only(tx, group, &[]).await?;
     let people = persons_of_users(tx, &users).await?;
     Ok(people.into_iter().map(|(_, person)| person).collect())

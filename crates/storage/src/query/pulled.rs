@@ -4,7 +4,7 @@
 
 use usher_core::{SourceGroupId, SourceUserId, Timestamp};
 
-use crate::{Row, StorageError, Tx, Value, uuids};
+use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// Adds members that a read saw; answers those that were not there. With `careful`, not those whom a push removed.
 pub async fn add(
@@ -81,21 +81,38 @@ pub struct JudgedRow {
     pub doubts: i64,
     /// When the first of them began.
     pub doubt: Option<Timestamp>,
+    /// Whether the row lost its effect because the user or the group had gone, and not by a removal from the group.
+    pub returned: bool,
+    /// When the row was written, or lost its effect.
+    pub named: Timestamp,
 }
 
-/// Rows of a group that were written before a moment, by user id.
+/// A member whom a push removed and whom no read saw since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovedRow {
+    /// The former member.
+    pub user: SourceUserId,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the user or the group had gone, so that this is no removal from the group.
+    pub returned: bool,
+}
+
+/// Rows of a group (which was created at a moment) that were written before another one, by user id.
 pub async fn rows(
     tx: &mut Tx<'_>,
-    group: SourceGroupId,
+    (group, created): (SourceGroupId, Timestamp),
     before: Timestamp,
     after: Option<SourceUserId>,
     limit: u32,
 ) -> Result<Vec<JudgedRow>, StorageError> {
     let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     tx.query(
-        "SELECT user_id, dormant, sides, doubts, doubt_us FROM group_member
-         WHERE group_id = $1 AND user_id > $2 AND named_us < $3 ORDER BY user_id LIMIT $4",
-        &[group.into(), after, before.into(), limit.into()],
+        "SELECT m.user_id, m.dormant, m.sides, m.doubts, m.doubt_us, m.dormant = 1 AND (m.named_us < $5 OR EXISTS (
+                SELECT 1 FROM source_user u WHERE u.id = m.user_id AND u.created_us > m.named_us)), m.named_us
+         FROM group_member m
+         WHERE m.group_id = $1 AND m.user_id > $2 AND m.named_us < $3 ORDER BY m.user_id LIMIT $4",
+        &[group.into(), after, before.into(), limit.into(), created.into()],
     )
     .await?
     .iter()
@@ -103,18 +120,29 @@ pub async fn rows(
     .collect()
 }
 
-/// Members whom a push removed before a moment, by user id.
+/// Members whom a push removed before a moment from a group (which was created at another one), by user id.
 pub async fn removed_before(
     tx: &mut Tx<'_>,
-    group: SourceGroupId,
+    (group, created): (SourceGroupId, Timestamp),
     before: Timestamp,
-) -> Result<Vec<SourceUserId>, StorageError> {
-    ids(&tx
+) -> Result<Vec<RemovedRow>, StorageError> {
+    let rows = tx
         .query(
-            "SELECT user_id FROM removed_member WHERE group_id = $1 AND at_us < $2 ORDER BY user_id",
-            &[group.into(), before.into()],
+            "SELECT r.user_id, r.at_us, r.at_us < $3 OR EXISTS (
+                SELECT 1 FROM source_user u WHERE u.id = r.user_id AND u.created_us > r.at_us)
+             FROM removed_member r WHERE r.group_id = $1 AND r.at_us < $2 ORDER BY r.user_id",
+            &[group.into(), before.into(), created.into()],
         )
-        .await?)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(RemovedRow {
+                user: row.get(0)?,
+                at: row.get(1)?,
+                returned: row.get(2)?,
+            })
+        })
+        .collect()
 }
 
 /// Writes that a complete read that began at `begun` contradicts these rows for the first time.
@@ -182,23 +210,25 @@ pub async fn reinstate(
         .await?)
 }
 
-/// Writes that reads do not see rows without effect any more; those that nobody names go.
+/// Writes that reads do not see rows without effect any more. Those that nobody names go, if a push took their effect
+/// before a moment; the younger ones stay, because the next read may come from an index that is later still.
 pub async fn unsee(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
     users: &[SourceUserId],
+    before: Timestamp,
 ) -> Result<(), StorageError> {
-    let params = [group.into(), uuids(users.iter().copied())];
+    let params = [group.into(), uuids(users.iter().copied()), before.into()];
     tx.execute(
         "DELETE FROM group_member WHERE group_id = $1 AND user_id IN (SELECT value FROM rarray($2)) AND dormant = 1
-           AND sides = 2",
+           AND sides = 2 AND named_us < $3",
         &params,
     )
     .await?;
     tx.execute(
-        "UPDATE group_member SET sides = 1, doubts = 0, doubt_us = NULL
+        "UPDATE group_member SET sides = CASE WHEN sides = 3 THEN 1 ELSE sides END, doubts = 0, doubt_us = NULL
          WHERE group_id = $1 AND user_id IN (SELECT value FROM rarray($2)) AND dormant = 1 AND (sides = 3 OR doubts > 0)",
-        &params,
+        &params[..2],
     )
     .await?;
     Ok(())
@@ -223,6 +253,83 @@ pub async fn see_removed(
     tx.execute(
         "DELETE FROM removed_member WHERE group_id = $1 AND user_id IN (SELECT value FROM rarray($2)) AND at_us < $3",
         &params,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Which of these users a push removed from a group, and no read brought back yet.
+pub async fn removed_among(
+    tx: &mut Tx<'_>,
+    group: SourceGroupId,
+    users: &[SourceUserId],
+) -> Result<Vec<SourceUserId>, StorageError> {
+    ids(&tx
+        .query(
+            "SELECT r.user_id FROM rarray($2) i CROSS JOIN removed_member r
+               ON r.group_id = $1 AND r.user_id = i.value",
+            &[group.into(), uuids(users.iter().copied())],
+        )
+        .await?)
+}
+
+/// Users whom a read saw under an id whose former user a push had brought, and who went: as if a push had removed them
+/// then from every group that reads may speak of.
+pub async fn distrust_returned(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    users: &[SourceUserId],
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO removed_member (group_id, user_id, at_us)
+         SELECT g.id, u.id, max(f.gone_us)
+         FROM rarray($2) i CROSS JOIN source_user u ON u.id = i.value
+         CROSS JOIN source_user f ON f.source_id = u.source_id AND f.remote_id = u.remote_id
+           AND f.remote_id IS NOT NULL AND f.gone_us IS NOT NULL AND f.pushed = 1
+         CROSS JOIN source_group g ON g.source_id = u.source_id AND g.gone_us IS NULL
+           AND (g.remote_id IS NOT NULL OR g.external_id IS NOT NULL)
+         WHERE u.source_id = $1 GROUP BY g.id, u.id
+         ON CONFLICT (group_id, user_id) DO NOTHING",
+        &[source.into(), uuids(users.iter().copied())],
+    )
+    .await?;
+    Ok(())
+}
+
+/// When a push deleted the group that had this id of the provider last, if it did.
+pub async fn pushed_group_gone(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    (remote_id, external_id): (&str, Option<&str>),
+) -> Result<Option<Timestamp>, StorageError> {
+    let row = tx
+        .query_one(
+            "SELECT max(gone_us) FROM (
+                SELECT gone_us FROM source_group
+                WHERE source_id = $1 AND remote_id = $2 AND remote_id IS NOT NULL AND gone_us IS NOT NULL AND pushed = 1
+                UNION ALL
+                SELECT gone_us FROM source_group
+                WHERE source_id = $1 AND external_id = $3 AND external_id IS NOT NULL AND gone_us IS NOT NULL
+                  AND pushed = 1) gone",
+            &[source.into(), remote_id.into(), external_id.into()],
+        )
+        .await?;
+    row.get(0)
+}
+
+/// Of users who are no members yet: as if a push had removed them from a group at a moment.
+pub async fn distrust_newcomers(
+    tx: &mut Tx<'_>,
+    group: SourceGroupId,
+    users: &[SourceUserId],
+    at: Timestamp,
+) -> Result<(), StorageError> {
+    tx.execute(
+        "INSERT INTO removed_member (group_id, user_id, at_us)
+         SELECT $1, i.value, $3 FROM rarray($2) i
+         WHERE NOT EXISTS (SELECT 1 FROM group_member m WHERE m.group_id = $1 AND m.user_id = i.value)
+         ON CONFLICT (group_id, user_id) DO NOTHING",
+        &[group.into(), uuids(users.iter().copied()), at.into()],
     )
     .await?;
     Ok(())
@@ -324,6 +431,8 @@ fn judged(row: &Row) -> Result<JudgedRow, StorageError> {
         sides: row.get(2)?,
         doubts: row.get(3)?,
         doubt: row.get(4)?,
+        returned: row.get(5)?,
+        named: row.get(6)?,
     })
 }
 

@@ -43,21 +43,64 @@ pub async fn ids_by_remote_ids(
         .collect()
 }
 
-/// The people behind users that are gone, by the ids that the source itself knew them by; the last one to go counts.
-pub async fn former_people(
+/// A user that is gone and that the source itself knew by an id which it may use again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerUser {
+    /// The id that the source itself kept.
+    pub remote_id: String,
+    /// The person.
+    pub person: PersonId,
+    /// When the user went.
+    pub gone: Timestamp,
+    /// Whether a push had brought it, so that a push took it away or agrees.
+    pub pushed: bool,
+}
+
+/// Users that are gone, by the ids that the source itself knew them by, those that went last at the end.
+pub async fn former(
     tx: &mut Tx<'_>,
     source: SourceKey,
     ids: Vec<String>,
-) -> Result<Vec<(String, PersonId)>, StorageError> {
+) -> Result<Vec<FormerUser>, StorageError> {
     let rows = tx
         .query(
-            "SELECT u.remote_id, u.person_id FROM rarray($2) i CROSS JOIN source_user u
+            "SELECT u.remote_id, u.person_id, u.gone_us, u.pushed FROM rarray($2) i CROSS JOIN source_user u
                ON u.source_id = $1 AND u.remote_id = i.value AND u.remote_id IS NOT NULL AND u.gone_us IS NOT NULL
              ORDER BY u.gone_us",
             &[source.into(), Value::Texts(ids)],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    rows.iter()
+        .map(|row| {
+            Ok(FormerUser {
+                remote_id: row.get(0)?,
+                person: row.get(1)?,
+                gone: row.get(2)?,
+                pushed: row.get(3)?,
+            })
+        })
+        .collect()
+}
+
+/// Live users that a push brought with one of these `externalId`s.
+pub async fn pushed_by_external_ids(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    ids: Vec<String>,
+) -> Result<Vec<UserRow>, StorageError> {
+    tx.query(
+        "SELECT u.id, u.source_id, u.person_id, u.remote_id, u.external_id, u.user_name, u.email, u.display_name,
+                u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us,
+                u.resource, u.pushed
+         FROM rarray($2) i CROSS JOIN source_user u
+           ON u.source_id = $1 AND u.external_id = i.value AND u.external_id IS NOT NULL AND u.gone_us IS NULL
+         WHERE u.pushed = 1 ORDER BY u.id",
+        &[source.into(), Value::Texts(ids)],
+    )
+    .await?
+    .iter()
+    .map(user_row)
+    .collect()
 }
 
 /// Live users that have one of these names, folded: the name, the user, whether a push brought it.
@@ -117,15 +160,41 @@ pub async fn awaited(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Whether any of these people is or was in a room.
-pub async fn has_history(tx: &mut Tx<'_>, person: PersonId) -> Result<bool, StorageError> {
-    let row = tx
-        .query_opt(
-            "SELECT 1 FROM membership WHERE person_id = $1 LIMIT 1",
-            &[person.into()],
+/// Live users that a push brought and that have one of these names, folded, each behind the name.
+pub async fn pushed_by_names(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    keys: Vec<String>,
+) -> Result<Vec<(String, UserRow)>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT u.id, u.source_id, u.person_id, u.remote_id, u.external_id, u.user_name, u.email, u.display_name,
+                    u.active, u.scope, u.inactive_since_us, u.gone_us, u.version, u.created_us, u.modified_us,
+                    u.resource, u.pushed, u.user_key
+             FROM rarray($2) i CROSS JOIN source_user u
+               ON u.source_id = $1 AND u.user_key = i.value AND u.gone_us IS NULL
+             WHERE u.pushed = 1",
+            &[source.into(), Value::Texts(keys)],
         )
         .await?;
-    Ok(row.is_some())
+    rows.iter()
+        .map(|row| Ok((row.get(17)?, user_row(row)?)))
+        .collect()
+}
+
+/// Which of these people are or were in a room.
+pub async fn with_history(
+    tx: &mut Tx<'_>,
+    persons: impl IntoIterator<Item = PersonId>,
+) -> Result<Vec<PersonId>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT p.value FROM rarray($1) p
+             WHERE EXISTS (SELECT 1 FROM membership m WHERE m.person_id = p.value)",
+            &[uuids(persons)],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// What the last read said of a pushed user.
@@ -151,36 +220,56 @@ impl PulledUser {
 
 /// What the last read said of a pushed user.
 pub async fn user(tx: &mut Tx<'_>, user: SourceUserId) -> Result<Option<PulledUser>, StorageError> {
-    let row = tx
-        .query_opt(
-            "SELECT active, gone, said_us, record FROM pulled_user WHERE user_id = $1",
-            &[user.into()],
-        )
-        .await?;
-    row.map(|row| {
-        Ok(PulledUser {
-            active: row.get(0)?,
-            gone: row.get(1)?,
-            said: row.get(2)?,
-            record: row.get(3)?,
-        })
-    })
-    .transpose()
+    Ok(users(tx, [user]).await?.pop().map(|(_, said)| said))
 }
 
-/// Writes what a read said of a pushed user.
-pub async fn put_user(tx: &mut Tx<'_>, user: SourceUserId, said: &PulledUser) -> Result<(), StorageError> {
-    tx.execute(
+/// What the last read said of these pushed users.
+pub async fn users(
+    tx: &mut Tx<'_>,
+    users: impl IntoIterator<Item = SourceUserId>,
+) -> Result<Vec<(SourceUserId, PulledUser)>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT p.user_id, p.active, p.gone, p.said_us, p.record
+             FROM rarray($1) i CROSS JOIN pulled_user p ON p.user_id = i.value",
+            &[uuids(users)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let said = PulledUser {
+                active: row.get(1)?,
+                gone: row.get(2)?,
+                said: row.get(3)?,
+                record: row.get(4)?,
+            };
+            Ok((row.get(0)?, said))
+        })
+        .collect()
+}
+
+/// Writes what a read said of pushed users.
+pub async fn put_users(
+    tx: &mut Tx<'_>,
+    said: impl IntoIterator<Item = (SourceUserId, &PulledUser)>,
+) -> Result<(), StorageError> {
+    let rows: Vec<[Value; 5]> = said
+        .into_iter()
+        .map(|(user, said)| {
+            [
+                user.into(),
+                said.active.into(),
+                said.gone.into(),
+                said.said.into(),
+                said.record.as_str().into(),
+            ]
+        })
+        .collect();
+    tx.execute_many(
         "INSERT INTO pulled_user (user_id, active, gone, said_us, record) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (user_id) DO UPDATE SET active = excluded.active, gone = excluded.gone, said_us = excluded.said_us,
            record = excluded.record",
-        &[
-            user.into(),
-            said.active.into(),
-            said.gone.into(),
-            said.said.into(),
-            said.record.as_str().into(),
-        ],
+        &rows,
     )
     .await?;
     Ok(())
@@ -255,11 +344,15 @@ pub async fn parked_by_id(
     .transpose()
 }
 
-/// Lets a user wait no longer.
-pub async fn unpark_user(tx: &mut Tx<'_>, source: SourceKey, remote_id: &str) -> Result<(), StorageError> {
+/// Lets users wait no longer.
+pub async fn unpark_users(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    remote_ids: Vec<String>,
+) -> Result<(), StorageError> {
     tx.execute(
-        "DELETE FROM pull_parked WHERE source_id = $1 AND remote_id = $2",
-        &[source.into(), remote_id.into()],
+        "DELETE FROM pull_parked WHERE source_id = $1 AND remote_id IN (SELECT value FROM rarray($2))",
+        &[source.into(), Value::Texts(remote_ids)],
     )
     .await?;
     Ok(())

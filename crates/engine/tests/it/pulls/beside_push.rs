@@ -355,6 +355,163 @@ async fn an_equal_name_joins_only_where_nothing_hangs_on_it() {
     assert_eq!(inside(&world, room).await, ["bound", "free"]);
 }
 
+/// What late reads bring after a push took somebody away: nobody, until two of them a settle time apart agree.
+async fn comes_back_after_a_settle_time(reads: &Reads<'_>, room: RoomId, at_once: &[&str]) {
+    for wait in [0, 60] {
+        reads.world.wait(wait);
+        let late = reads.board(&["anna", "ben"], true).await;
+        assert_eq!(inside(reads.world, room).await, at_once, "after {wait} s more");
+        assert_eq!(late.read_again, [group("board")]);
+    }
+    reads.world.wait(SETTLE.as_secs());
+    reads.board(&["anna", "ben"], true).await;
+    assert_eq!(inside(reads.world, room).await, ["anna", "ben"]);
+}
+
+#[tokio::test]
+async fn a_late_read_lets_nobody_in_whose_account_a_push_deleted() {
+    let world = World::new().await;
+    let reads = Reads::new(&world, "both").await;
+    let (room, _, [anna, _]) = pushed_room(&world).await;
+    reads.board(&["anna", "ben"], true).await;
+    world.delete_user(anna).await;
+    comes_back_after_a_settle_time(&reads, room, &["ben"]).await;
+    let back = world.inside(room).await;
+    assert!(
+        back.iter().any(|member| member.person == anna.person),
+        "the same id is the same person"
+    );
+}
+
+#[tokio::test]
+async fn a_late_delta_lets_nobody_in_whose_account_a_push_deleted() {
+    let world = World::new().await;
+    let mut reads = Reads::new(&world, "both").await;
+    let (room, _, [anna, _]) = pushed_room(&world).await;
+    reads.board(&["anna", "ben"], true).await;
+    world.delete_user(anna).await;
+    reads.delta = true;
+    let summary = reads.report(vec![seen("anna").to_vec()]).await;
+    assert_eq!(inside(&world, room).await, ["ben"]);
+    assert_eq!(summary.read_again, [group("board")]);
+    // The provider's index comes to itself: the deletion stands, and nothing is left of it.
+    reads
+        .report(vec![vec![DirectoryChange::UserGone(user("x-anna"))]])
+        .await;
+    reads.report(vec![seen("anna").to_vec()]).await;
+    assert_eq!(inside(&world, room).await, ["ben"], "it says this and that");
+    reads.delta = false;
+    reads.board(&["ben"], true).await;
+    world.wait(SETTLE.as_secs());
+    reads.board(&["ben"], true).await;
+    assert_eq!(inside(&world, room).await, ["ben"]);
+}
+
+#[tokio::test]
+async fn a_deleted_account_that_is_pushed_again_needs_no_read() {
+    let world = World::new().await;
+    let reads = Reads::new(&world, "both").await;
+    let (room, board, [anna, _]) = pushed_room(&world).await;
+    reads.board(&["anna", "ben"], true).await;
+    world.delete_user(anna).await;
+    reads.board(&["anna", "ben"], true).await;
+    let again = world.user("anna").await;
+    world.add(board, &[again]).await;
+    assert_eq!(inside(&world, room).await, ["anna", "ben"]);
+    assert_eq!(again.person, anna.person);
+}
+
+#[tokio::test]
+async fn a_late_read_lets_nobody_in_whose_account_a_push_deactivated() {
+    let world = World::new().await;
+    let reads = Reads::new(&world, "both").await;
+    let (room, _, [anna, _]) = pushed_room(&world).await;
+    reads.board(&["anna", "ben"], true).await;
+    set_pushed_active(&world, anna, false).await;
+    for _ in 0..3 {
+        world.wait(SETTLE.as_secs());
+        reads.board(&["anna", "ben"], true).await;
+        assert_eq!(inside(&world, room).await, ["ben"]);
+    }
+}
+
+#[tokio::test]
+async fn a_late_read_lets_nobody_in_by_a_group_that_a_push_deleted() {
+    let world = World::new().await;
+    let reads = Reads::new(&world, "both").await;
+    let (room, board, _) = pushed_room(&world).await;
+    // The mapping names the group by the provider's id, so that the group that comes back is the same.
+    world
+        .hand(|unit| {
+            let sql = "UPDATE mapping SET group_ref = 'board', group_key = 'board'";
+            Box::pin(async move { Ok(unit.tx().execute(sql, &[]).await?) })
+        })
+        .await
+        .unwrap();
+    reads.board(&["anna", "ben"], true).await;
+    delete_group(&world, board).await;
+    assert_eq!(inside(&world, room).await, [""; 0]);
+    comes_back_after_a_settle_time(&reads, room, &[]).await;
+}
+
+#[tokio::test]
+async fn a_read_with_nested_groups_brings_back_who_left_with_an_account_and_not_who_was_removed() {
+    let world = World::new().await;
+    let mut reads = Reads::new(&world, "both").await;
+    let (room, board, [anna, ben]) = pushed_room(&world).await;
+    reads.nested = true;
+    reads.board(&["anna", "ben"], true).await;
+    world.delete_user(anna).await;
+    world.remove(board, &[ben]).await;
+    for _ in 0..3 {
+        world.wait(SETTLE.as_secs());
+        reads.board(&["anna", "ben"], true).await;
+    }
+    assert_eq!(inside(&world, room).await, ["anna"]);
+}
+
+/// One SCIM request, or one page of a read, asks for the same number of statements whatever the number of people on it.
+#[tokio::test]
+async fn what_is_heard_of_many_pushed_people_costs_as_many_statements_as_of_few() {
+    let mut costs = Vec::new();
+    for people in [2, 20] {
+        let world = World::new().await;
+        let reads = Reads::new(&world, "both").await;
+        let names: Vec<String> = (0..people).map(|number| format!("p{number}")).collect();
+        let mut accounts = Vec::new();
+        for name in &names {
+            accounts.push(world.user(name).await);
+        }
+        pushed_board(&world, &accounts).await;
+        let page = || -> Vec<DirectoryChange> { names.iter().flat_map(|name| seen(name)).collect() };
+        reads.report(vec![vec![board()], page()]).await;
+        let before = world.engine.storage().stats().statements;
+        let renamed = names.iter().map(|name| {
+            upserted(UserRecord {
+                display_name: Some(format!("{name} of Contoso")),
+                ..record(name)
+            })
+        });
+        reads.report(vec![renamed.collect()]).await;
+        costs.push(world.engine.storage().stats().statements - before);
+    }
+    assert_eq!(costs[0], costs[1]);
+}
+
+/// As the push says it.
+async fn delete_group(world: &World, group: SourceGroupId) {
+    let source = world.source;
+    world
+        .push(move |unit| {
+            Box::pin(async move {
+                let row = query::group::by_id(unit.tx(), source, group).await?;
+                unit.delete_group(&row.expect("it is there")).await
+            })
+        })
+        .await
+        .unwrap();
+}
+
 /// As a provider says it over SCIM: in the resource, too.
 async fn set_pushed_active(world: &World, account: Account, active: bool) {
     world

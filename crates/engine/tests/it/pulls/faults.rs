@@ -19,6 +19,10 @@ enum Step {
     Leave(usize),
     /// The provider pushes what is true of a person now. Nothing happens where it does not push.
     Push(usize),
+    /// The account of a person is deleted, and the provider pushes that. Their next push begins with a new account.
+    Delete(usize),
+    /// A complete read of an index that is late: it still has whom a push took away a short while ago.
+    Late,
     /// A complete read.
     Read {
         confirmed: bool,
@@ -41,6 +45,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => person().prop_map(Step::Join),
         3 => person().prop_map(Step::Leave),
         4 => person().prop_map(Step::Push),
+        1 => person().prop_map(Step::Delete),
+        1 => Just(Step::Late),
         4 => any::<bool>().prop_map(|confirmed| Step::Read { confirmed }),
         1 => person().prop_map(Step::Half),
         1 => person().prop_map(Step::Unknown),
@@ -48,13 +54,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => person().prop_map(Step::Lost),
         2 => (1..900_u64).prop_map(Step::Wait),
     ];
-    prop::collection::vec(step, 1..24)
+    prop::collection::vec(step, 1..28)
 }
 
 struct Case<'w> {
     reads: Reads<'w>,
     room: RoomId,
-    accounts: Vec<Account>,
+    /// What was pushed; nothing where the provider does not push.
+    accounts: Vec<Option<Account>>,
+    /// Whom pushes named as members.
+    pushed: BTreeSet<&'static str>,
+    /// Whom a push took away last, and when.
+    left: Option<(&'static str, Timestamp)>,
     truth: BTreeSet<&'static str>,
 }
 
@@ -63,16 +74,50 @@ impl Case<'_> {
         self.truth.iter().copied().collect()
     }
 
-    async fn push(&self, person: usize) {
-        let Some(account) = self.accounts.get(person) else {
+    async fn push(&mut self, person: usize) {
+        let Some(known) = self.accounts.get(person).copied() else {
             return;
         };
-        let board = self.reads.board_id().await;
-        if self.truth.contains(PEOPLE[person]) {
-            self.reads.world.add(board, &[*account]).await;
-        } else {
-            self.reads.world.remove(board, &[*account]).await;
+        let (board, world) = (self.reads.board_id().await, self.reads.world);
+        match (known, self.truth.contains(PEOPLE[person])) {
+            (Some(account), true) => {
+                self.pushed.insert(PEOPLE[person]);
+                world.add(board, &[account]).await;
+            }
+            (Some(account), false) => {
+                world.remove(board, &[account]).await;
+                self.note_left(person);
+            }
+            (None, true) => {
+                let account = world.user(PEOPLE[person]).await;
+                self.accounts[person] = Some(account);
+                self.pushed.insert(PEOPLE[person]);
+                world.add(board, &[account]).await;
+            }
+            (None, false) => {}
         }
+    }
+
+    async fn delete(&mut self, person: usize) {
+        self.truth.remove(PEOPLE[person]);
+        if let Some(account) = self.accounts.get_mut(person).and_then(Option::take) {
+            self.reads.world.delete_user(account).await;
+            self.note_left(person);
+        }
+    }
+
+    fn note_left(&mut self, person: usize) {
+        if self.pushed.remove(PEOPLE[person]) {
+            self.left = Some((PEOPLE[person], self.reads.world.engine.now()));
+        }
+    }
+
+    /// How an index that is late by less than a settle time shows the directory.
+    fn late(&self) -> Vec<&'static str> {
+        let mut people = self.truth.clone();
+        let horizon = self.reads.world.engine.now().minus(SETTLE / 2);
+        people.extend(self.left.filter(|(_, at)| *at > horizon).map(|(name, _)| name));
+        people.into_iter().collect()
     }
 
     /// A read that sees only the first of these people, and what comes then.
@@ -96,6 +141,10 @@ impl Case<'_> {
                 self.truth.remove(PEOPLE[person]);
             }
             Step::Push(person) => self.push(person).await,
+            Step::Delete(person) => self.delete(person).await,
+            Step::Late => {
+                self.reads.board(&self.late(), true).await;
+            }
             Step::Read { confirmed } => {
                 self.reads.board(&self.people(), confirmed).await;
             }
@@ -133,13 +182,15 @@ async fn check(mode: &'static str, steps: Vec<Step>) {
     let mut accounts = Vec::new();
     if mode == "both" {
         for name in PEOPLE {
-            accounts.push(world.user(name).await);
+            accounts.push(Some(world.user(name).await));
         }
     }
     let mut case = Case {
         reads,
         room,
         accounts,
+        pushed: BTreeSet::new(),
+        left: None,
         truth: BTreeSet::new(),
     };
     for step in steps {
