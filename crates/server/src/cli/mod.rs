@@ -1,6 +1,7 @@
 //! The command line. Each verb has a file; `--json` makes any of them print JSON.
 
 mod act;
+mod backup;
 mod config;
 mod context;
 mod doctor;
@@ -13,11 +14,13 @@ mod order;
 mod output;
 mod person;
 mod policy;
+mod progress;
 mod restore;
 mod room;
 mod serve;
 mod show;
 mod source;
+mod storage;
 mod token;
 
 use std::ffi::OsString;
@@ -84,6 +87,12 @@ enum Command {
     Events(events::Arguments),
     /// Print the description of the API (OpenAPI).
     Openapi,
+    /// Take a backup of the database, beside a running server, and check it.
+    Backup(backup::Take),
+    /// Put a backup in place, after checking it.
+    RestoreBackup(backup::PutBack),
+    /// Copy everything to another database.
+    Storage(storage::Arguments),
     /// Check that everything is in place.
     Doctor,
     /// Bring the schema of the database up to date, and say its version.
@@ -105,6 +114,12 @@ pub enum CliError {
     /// The arguments do not fit together, beyond what is known when they are read. Exit code 2.
     #[error("{0}")]
     Usage(String),
+    /// What was asked for does not fit what is there. Exit code 4.
+    #[error("{0}")]
+    Refused(String),
+    /// Something that was named is not there. Exit code 5.
+    #[error("{0}")]
+    Missing(String),
     /// Anything else. Exit code 1.
     #[error("{0}")]
     Failed(String),
@@ -123,9 +138,9 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Config(_) => 3,
-            Self::Engine(EngineError::NotFound { .. }) => 5,
+            Self::Engine(EngineError::NotFound { .. }) | Self::Missing(_) => 5,
             Self::Engine(EngineError::Storage(_)) | Self::Start(_) | Self::Failed(_) => 1,
-            Self::Engine(_) => 4,
+            Self::Engine(_) | Self::Refused(_) => 4,
         }
     }
 }
@@ -158,6 +173,9 @@ pub(crate) fn run(usher: &Usher, arguments: impl IntoIterator<Item = OsString>) 
         Command::Policy(arguments) => policy::run(&context, arguments),
         Command::Events(arguments) => events::run(&context, &arguments),
         Command::Openapi => output.line(crate::api::openapi()),
+        Command::Backup(arguments) => backup::take(&context, &arguments),
+        Command::RestoreBackup(arguments) => backup::put_back(&context, &arguments),
+        Command::Storage(arguments) => storage::run(&context, arguments),
         Command::Doctor => doctor::run(&context),
         Command::Migrate => doctor::migrate(&context),
     };
