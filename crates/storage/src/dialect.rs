@@ -4,12 +4,15 @@
 //!
 //! - `/*pg FOR NO KEY UPDATE OF g*/`, a comment to SQLite, loses its comment signs. Row locks, casts of parameters and whatever
 //!   only PostgreSQL needs are written so.
+//! - `/*lite*/A/*pg B*/` becomes `B`: what each engine says in its own words.
 //! - `CROSS JOIN x ON …` becomes `JOIN x ON …`. To SQLite `CROSS` means that the tables are read in the order written;
 //!   standard SQL has no condition after it.
 //! - One `VALUES ($1, …)` that runs for many rows becomes a read of `unnest`.
 
 /// The beginning of text for PostgreSQL alone, inside of a comment.
 const MARK: &str = "/*pg ";
+/// The beginning of text for SQLite alone, which ends where that for PostgreSQL begins.
+const LITE: &str = "/*lite*/";
 
 /// A statement as PostgreSQL takes it.
 pub(crate) fn for_postgres(sql: &str) -> String {
@@ -19,7 +22,7 @@ pub(crate) fn for_postgres(sql: &str) -> String {
         let (before, marked) = rest.split_at(start);
         let marked = &marked[MARK.len()..];
         let (inside, after) = marked.split_once("*/").unwrap_or((marked, ""));
-        text.push_str(before);
+        text.push_str(before.rsplit_once(LITE).map_or(before, |(before, _lite)| before));
         text.push_str(inside);
         rest = after;
     }
@@ -163,6 +166,14 @@ mod tests {
         check(
             "SELECT $1/*pg ::uuid*/, 2 /* kept */",
             "SELECT $1::uuid, 2 /* kept */",
+        );
+    }
+
+    #[test]
+    fn each_engine_may_have_its_own_words() {
+        check(
+            "SELECT /*lite*/ifnull(a, 0)/*pg coalesce(a, 0)*/, 1 /*lite*/+/*pg -*/ 2",
+            "SELECT coalesce(a, 0), 1 - 2",
         );
     }
 

@@ -67,6 +67,7 @@ CREATE TABLE person (
     created_us BIGINT NOT NULL
 );
 CREATE INDEX person_email ON person (email) WHERE email IS NOT NULL;
+CREATE INDEX person_merged ON person (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE source_user (
     id UUID PRIMARY KEY,

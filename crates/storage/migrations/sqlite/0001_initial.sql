@@ -53,6 +53,7 @@ CREATE TABLE person (
     created_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_email ON person (email) WHERE email IS NOT NULL;
+CREATE INDEX person_merged ON person (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE source_user (
     id BLOB PRIMARY KEY,

@@ -66,10 +66,13 @@ pub async fn account_drift(
 ) -> Result<Vec<(SourceUserId, String, bool, PulledUser)>, StorageError> {
     let rows = tx
         .query(
-            "SELECT u.id, u.user_name, coalesce(u.resource ->> '$.active', 1), p.active, p.gone, p.said_us, p.record
+            "SELECT u.id, u.user_name,
+                    /*lite*/coalesce(u.resource ->> '$.active', 1)/*pg CASE CAST(u.resource AS JSON) ->> 'active' WHEN 'false' THEN 0 ELSE 1 END*/,
+                    p.active, p.gone, p.said_us, p.record
              FROM source_user u CROSS JOIN pulled_user p ON p.user_id = u.id
              WHERE u.source_id = $1 AND u.gone_us IS NULL
-               AND coalesce(u.resource ->> '$.active', 1) <> (p.active = 1 AND p.gone = 0)
+               AND /*lite*/coalesce(u.resource ->> '$.active', 1)/*pg CASE CAST(u.resource AS JSON) ->> 'active' WHEN 'false' THEN 0 ELSE 1 END*/
+                    <> CASE WHEN p.active = 1 AND p.gone = 0 THEN 1 ELSE 0 END
              ORDER BY u.id LIMIT $2",
             &[source.into(), limit.into()],
         )

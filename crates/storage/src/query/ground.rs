@@ -67,7 +67,8 @@ pub async fn of_pair(
             "SELECT m.id, m.state, s.name, s.mode, s.state, s.last_write_us, m.group_id,
                     coalesce(g.display_name, m.group_ref), g.gone_us, g.modified_us,
                     u.id, u.user_name, u.active, u.scope, u.gone_us, u.modified_us, gm.dormant,
-                    coalesce(gm.sides = 2 AND g.assigned = 0, 0), coalesce(gm.doubts > 0, 0)
+                    CASE WHEN gm.sides = 2 AND g.assigned = 0 THEN 1 ELSE 0 END,
+                    CASE WHEN gm.doubts > 0 THEN 1 ELSE 0 END
              FROM mapping m JOIN source s ON s.id = m.source_id LEFT JOIN source_group g ON g.id = m.group_id
              LEFT JOIN source_user u ON u.person_id = $2 AND u.source_id = m.source_id
              LEFT JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id

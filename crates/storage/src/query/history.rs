@@ -141,6 +141,7 @@ pub async fn strays(
                  SELECT f.id, 'frozen_source', s.last_write_us
                  FROM source s JOIN membership f ON f.source_id = s.id
                  WHERE s.state = 'frozen' AND f.active = 1 AND f.kind = 'managed' AND f.stray IS NULL AND f.id > $1
+                 ORDER BY 1 LIMIT $2
              ) c
              JOIN membership m ON m.id = c.id ORDER BY c.id LIMIT $2",
             &[after, limit.into()],

@@ -269,7 +269,8 @@ pub async fn reopen(tx: &mut Tx<'_>, memberships: &[MembershipRow]) -> Result<()
             active = 1, source_id = v.column6, user_id = v.column7, mapping_id = v.column8, started_us = v.column9,
             ended_us = NULL, end_reason = NULL, owner = v.column10, note = v.column11, until_us = v.column12,
             version = version + 1
-         FROM (VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)) v WHERE id = v.column1",
+         FROM (VALUES ($1/*pg ::uuid*/, $2/*pg ::uuid*/, $3, $4, $5/*pg ::bigint*/, $6/*pg ::bigint*/, $7/*pg ::uuid*/,
+            $8/*pg ::uuid*/, $9/*pg ::bigint*/, $10, $11, $12/*pg ::bigint*/)) v WHERE id = v.column1",
         &rows,
     )
     .await?;

@@ -117,7 +117,7 @@ pub async fn merge(tx: &mut Tx<'_>, other: PersonId, kept: PersonId) -> Result<(
         "UPDATE hold_item SET person_id = $2 WHERE person_id = $1
            AND hold_id IN (SELECT h.id FROM hold h WHERE h.state = 'open')
            AND NOT EXISTS (SELECT 1 FROM hold_item k WHERE k.hold_id = hold_item.hold_id AND k.person_id = $2)",
-        "DELETE FROM hold_item WHERE person_id = $1 AND $2 IS NOT NULL
+        "DELETE FROM hold_item WHERE person_id = $1 AND $2/*pg ::uuid*/ IS NOT NULL
            AND hold_id IN (SELECT h.id FROM hold h WHERE h.state = 'open')",
         "UPDATE restore SET person_id = $2, version = version + 1 WHERE person_id = $1",
         "UPDATE room_order SET administrator_person = $2 WHERE administrator_person = $1",
@@ -128,7 +128,7 @@ pub async fn merge(tx: &mut Tx<'_>, other: PersonId, kept: PersonId) -> Result<(
          FROM similar_person s
          WHERE (s.person_id = $1 OR s.other_id = $1) AND s.person_id <> $2 AND s.other_id <> $2
          ON CONFLICT (person_id, other_id) DO NOTHING",
-        "DELETE FROM similar_person WHERE person_id = $1 OR other_id = $1 AND $2 IS NOT NULL",
+        "DELETE FROM similar_person WHERE person_id = $1 OR other_id = $1 AND $2/*pg ::uuid*/ IS NOT NULL",
     ];
     for sql in MOVES {
         tx.execute(sql, &[other.into(), kept.into()]).await?;

@@ -164,7 +164,7 @@ pub async fn rebind(
         .collect();
     tx.execute_many(
         "UPDATE membership SET source_id = v.column2, user_id = v.column3, mapping_id = v.column4, version = version + 1
-         FROM (VALUES ($1, $2, $3, $4)) v WHERE membership.id = v.column1",
+         FROM (VALUES ($1/*pg ::uuid*/, $2/*pg ::bigint*/, $3/*pg ::uuid*/, $4/*pg ::uuid*/)) v WHERE membership.id = v.column1",
         &rows,
     )
     .await?;

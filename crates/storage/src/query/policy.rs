@@ -63,7 +63,7 @@ pub async fn set_scopes(tx: &mut Tx<'_>, scopes: &[(SourceUserId, Scope)]) -> Re
         .map(|(user, scope)| [(*user).into(), (*scope).into()])
         .collect();
     tx.execute_many(
-        "UPDATE source_user SET scope = v.column2 FROM (VALUES ($1, $2)) v WHERE source_user.id = v.column1",
+        "UPDATE source_user SET scope = v.column2 FROM (VALUES ($1/*pg ::uuid*/, $2)) v WHERE source_user.id = v.column1",
         &rows,
     )
     .await?;

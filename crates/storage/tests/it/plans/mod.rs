@@ -1,0 +1,267 @@
+//! No statement reads a whole table that grows with users, members, memberships or events: on large tables, the engine is
+//! asked how it would run each statement that the source has.
+
+mod fill;
+mod source;
+
+use usher_storage::{Storage, StorageConfig, StorageError};
+
+use crate::world::World;
+use source::Written;
+
+/// The tables that grow.
+const LARGE: &[&str] = &[
+    "person",
+    "source_user",
+    "user_email",
+    "source_group",
+    "group_member",
+    "removed_member",
+    "pulled_user",
+    "pull_parked",
+    "pending_member",
+    "similar_person",
+    "membership",
+    "period",
+    "level_change",
+    "room_grant",
+    "parked",
+    "ending",
+    "hold_item",
+    "restore",
+    "change",
+    "event",
+    "idempotency",
+    "pull_run",
+    "webhook_delivery",
+];
+
+/// Statements that may read a whole table, by how they begin or what only they say, each with the reason.
+const MAY_SCAN: &[(&str, &str)] = &[
+    (
+        "UPDATE membership SET administrator = $2 WHERE level = $1",
+        "a change of policy is about everybody who has a level",
+    ),
+    (
+        "SELECT DISTINCT room_id FROM membership WHERE level = $1",
+        "a change of policy is about everybody who has a level",
+    ),
+    (
+        "SELECT count(*) FROM membership WHERE level = $1",
+        "a change of policy is about everybody who has a level",
+    ),
+    (
+        "SELECT max(modified_us) AS at FROM source_user",
+        "looks at a whole source on purpose, when a human asks for it or freezes it",
+    ),
+    (
+        "FROM source_group g CROSS JOIN group_member m ON m.group_id = g.id JOIN source_user u",
+        "what reads and pushes disagree on is looked for in a whole source, when a human asks for it",
+    ),
+    (
+        "FROM source_user u CROSS JOIN pulled_user p ON p.user_id = u.id",
+        "what reads and pushes disagree on is looked for in a whole source, when a human asks for it",
+    ),
+    (
+        "SELECT id, stray AS cause, stray_since_us AS since FROM membership",
+        "the index has those few memberships alone that stay without their source",
+    ),
+    (
+        "INSERT INTO source (name,",
+        "SQLite plans a look for rows that wait for this source, and does it only while such a row is there",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_reads_a_whole_table_that_grows() {
+    let world = World::new();
+    let storage = Storage::open(StorageConfig::new(world.place().url()))
+        .await
+        .unwrap();
+    fill::fill(&world, &storage).await;
+
+    let statements = source::statements();
+    assert!(
+        statements.len() > 150,
+        "only {} statements were found",
+        statements.len()
+    );
+    for (part, _) in MAY_SCAN {
+        assert!(
+            statements.iter().any(|written| written.sql.contains(part)),
+            "no statement has: {part}"
+        );
+    }
+    let mut complaints = Vec::new();
+    for written in &statements {
+        let plan = match plan(&world, &storage, &written.sql).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                complaints.push(complaint(written, &format!("{error:?}")));
+                continue;
+            }
+        };
+        let scans = match world.is_postgres() {
+            true => postgres_scans(&plan),
+            false => sqlite_scans(&written.sql, &plan),
+        };
+        if scans.is_empty() {
+            continue;
+        }
+        if !MAY_SCAN.iter().any(|(part, _)| written.sql.contains(part)) {
+            complaints.push(complaint(written, &format!("{scans:?}\n{}", plan.join("\n"))));
+        }
+    }
+    assert!(
+        complaints.is_empty(),
+        "{} of {}:\n\n{}",
+        complaints.len(),
+        statements.len(),
+        complaints.join("\n\n")
+    );
+}
+
+fn complaint(written: &Written, what: &str) -> String {
+    format!("{}: {}\n{what}", written.file, written.sql)
+}
+
+/// How the engine would run a statement, line by line, whatever its parameters are.
+async fn plan(world: &World, storage: &Storage, sql: &str) -> Result<Vec<String>, StorageError> {
+    let count = (1..).take_while(|number| has_placeholder(sql, *number)).count();
+    if !world.is_postgres() {
+        return ask(storage, vec![format!("EXPLAIN QUERY PLAN {sql}")], count, 3).await;
+    }
+    let nulls = vec!["NULL"; count].join(", ");
+    let run = match count {
+        0 => "EXECUTE planned".to_owned(),
+        _ => format!("EXECUTE planned ({nulls})"),
+    };
+    let mut outcome = Err(StorageError::NoRow);
+    for types in types_of_lists(sql, count) {
+        let types = match count {
+            0 => String::new(),
+            _ => format!("({})", types.join(", ")),
+        };
+        let script = vec![
+            format!("PREPARE planned {types} AS {sql}"),
+            format!("EXPLAIN {run}"),
+            "DEALLOCATE planned".to_owned(),
+        ];
+        outcome = ask(storage, script, 0, 0).await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+fn has_placeholder(sql: &str, number: usize) -> bool {
+    let placeholder = format!("${number}");
+    sql.match_indices(&placeholder).any(|(at, _)| {
+        let after = sql[at + placeholder.len()..].chars().next();
+        !after.is_some_and(|next| next.is_ascii_digit())
+    })
+}
+
+/// The types that the parameters may have: the server finds out those of single values, but not those of lists.
+fn types_of_lists(sql: &str, count: usize) -> Vec<Vec<&'static str>> {
+    let mut all = vec![Vec::new()];
+    for number in 1..=count {
+        let is_list = sql.contains(&format!("rarray(${number})"));
+        let types: &[&str] = if is_list {
+            &["uuid[]", "text[]", "bigint[]"]
+        } else {
+            &["unknown"]
+        };
+        all = all
+            .iter()
+            .flat_map(|before| {
+                types.iter().map(move |kind| {
+                    let mut with = before.clone();
+                    with.push(*kind);
+                    with
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+/// Runs statements in one unit that keeps nothing; the lines of the second one, or of the only one.
+async fn ask(
+    storage: &Storage,
+    script: Vec<String>,
+    nulls: usize,
+    column: usize,
+) -> Result<Vec<String>, StorageError> {
+    let work = storage.read(move |tx| {
+        let script = script.clone();
+        Box::pin(async move {
+            let mut answers = Vec::new();
+            for sql in &script {
+                answers.push(
+                    tx.query_built(sql, &vec![usher_storage::Value::Null; nulls])
+                        .await?,
+                );
+            }
+            let answer = if answers.len() > 1 {
+                &answers[1]
+            } else {
+                &answers[0]
+            };
+            answer
+                .iter()
+                .map(|row| row.get(column))
+                .collect::<Result<Vec<String>, StorageError>>()
+        })
+    });
+    work.await
+}
+
+/// The large tables that PostgreSQL would read from one end to the other.
+fn postgres_scans(plan: &[String]) -> Vec<String> {
+    let mut scans = Vec::new();
+    for (at, line) in plan.iter().enumerate() {
+        let Some((scan, rest)) = line.split_once(" on ") else {
+            continue;
+        };
+        let table = rest.split_whitespace().next().unwrap_or_default();
+        let depth = |line: &str| line.len() - line.trim_start().len();
+        let bounded = plan[at + 1..]
+            .iter()
+            .take_while(|below| depth(below) > depth(line) && !below.trim_start().starts_with("->"))
+            .any(|below| below.trim_start().starts_with("Index Cond"));
+        let whole =
+            scan.ends_with("Seq Scan") || scan.contains("Index") && !scan.contains("Bitmap") && !bounded;
+        if whole && LARGE.contains(&table) {
+            scans.push(line.trim().to_owned());
+        }
+    }
+    scans
+}
+
+/// The large tables that SQLite would read from one end to the other.
+fn sqlite_scans(sql: &str, plan: &[String]) -> Vec<String> {
+    let scanned = plan
+        .iter()
+        .filter_map(|line| Some((line, line.strip_prefix("SCAN ")?)));
+    scanned
+        .filter(|(_, rest)| {
+            let name = rest.split_whitespace().next().unwrap_or_default();
+            LARGE.contains(&table_of(sql, name))
+        })
+        .map(|(line, _)| line.clone())
+        .collect()
+}
+
+/// The table that a name in a statement stands for.
+fn table_of<'s>(sql: &'s str, name: &'s str) -> &'s str {
+    let words: Vec<_> = sql
+        .split(|sign: char| !sign.is_alphanumeric() && sign != '_')
+        .filter(|word| !word.is_empty())
+        .collect();
+    words
+        .windows(2)
+        .find(|pair| pair[1] == name && LARGE.contains(&pair[0]))
+        .map_or(name, |pair| pair[0])
+}
