@@ -11,6 +11,8 @@ mod log;
 #[cfg(feature = "sql")]
 mod place;
 #[cfg(feature = "sql")]
+mod recovery;
+#[cfg(feature = "sql")]
 mod replication;
 
 pub use cluster::{Cluster, Options};
@@ -19,6 +21,8 @@ pub use database::{Database, Databases};
 pub use error::Error;
 #[cfg(feature = "sql")]
 pub use place::Place;
+#[cfg(feature = "sql")]
+pub use recovery::BaseBackup;
 
 /// Where a test run says what it goes without, by name and with commas between.
 const LEFT_OUT: &str = "USHER_TEST_WITHOUT";
