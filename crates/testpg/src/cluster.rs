@@ -227,8 +227,6 @@ impl Cluster {
         ];
         if !self.options.durable {
             settings.extend(["fsync", "full_page_writes"].map(|name| (name, "off".to_owned())));
-            // Usher refuses such a server otherwise.
-            settings.push(("usher.allow_unsafe", "on".to_owned()));
             // Usher refuses a server that may lose what it acknowledged, unless the server says that this is meant so.
             settings.push(("usher.allow_unsafe", "on".to_owned()));
         }

@@ -162,7 +162,7 @@ proptest! {
         people in proptest::collection::vec(somebody(), 0..24),
         limit in proptest::option::of(0..8_i64),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(check(people, limit));
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use usher_core::{
     EndReason, GroupNaming, ManualClock, MappingId, MappingState, MembershipId, PersonId, Rejoin, RoomId,
     RoomModel, RoomState, SourceGroupId, SourceState, SourceUserId, Timestamp,
@@ -18,7 +17,8 @@ use usher_storage::query::mapping::MappingRow;
 use usher_storage::query::membership::{MembershipRow, PeriodRow};
 use usher_storage::query::room::RoomRow;
 use usher_storage::query::user::UserRow;
-use usher_storage::{SourceKey, Storage, StorageConfig, query};
+use usher_storage::{SourceKey, Storage, StorageConfig, StorageError, query};
+use usher_testpg::Place;
 
 /// An account of the source, and the person behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,10 +47,10 @@ impl Default for Terms {
 
 /// A deployment of the organisation contoso.com with the source `idp`.
 pub(crate) struct World {
-    _folder: TempDir,
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) source: SourceKey,
+    _place: Place,
 }
 
 /// A human at the command line, with a reason.
@@ -100,14 +100,8 @@ impl World {
     }
 
     pub(crate) async fn with(policy: Policy) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("usher.db").display());
-        let storage = Storage::open(StorageConfig {
-            readers: 1,
-            ..StorageConfig::new(url)
-        })
-        .await
-        .unwrap();
+        let place = Place::with_schema(fill).await.unwrap();
+        let storage = open(&place.url()).await.unwrap();
         let clock = Arc::new(ManualClock::new("2026-01-31T09:00:00Z".parse().unwrap()));
         let engine = Engine::new(storage, Arc::clone(&clock) as Arc<dyn usher_core::Clock>);
         let source = engine
@@ -121,12 +115,12 @@ impl World {
                 })
             })
             .await
-            .unwrap_or_else(|error: usher_storage::StorageError| panic!("{error}"));
+            .unwrap_or_else(|error: StorageError| panic!("{error}"));
         Self {
-            _folder: folder,
             engine,
             clock,
             source,
+            _place: place,
         }
     }
 
@@ -458,6 +452,20 @@ impl World {
         self.read(|tx| Box::pin(async move { Ok(query::event::after(tx, 0, u32::MAX).await?) }))
             .await
     }
+}
+
+async fn open(url: &str) -> Result<Storage, StorageError> {
+    Storage::open(StorageConfig {
+        readers: 1,
+        ..StorageConfig::new(url)
+    })
+    .await
+}
+
+/// Brings the schema into a database that others are copied from.
+async fn fill(url: &str) -> Result<(), StorageError> {
+    open(url).await?.close().await;
+    Ok(())
 }
 
 /// Accounts as members of a change.
