@@ -169,7 +169,7 @@ pub async fn page(
 ) -> Result<Vec<HoldRow>, StorageError> {
     let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql =
-        select_hold!("FROM hold h WHERE h.id > $1 AND (NOT $2 OR h.state = 'open') ORDER BY h.id LIMIT $3");
+        select_hold!("FROM hold h WHERE h.id > $1 AND ($2 = 0 OR h.state = 'open') ORDER BY h.id LIMIT $3");
     tx.query(sql, &[after, open_only.into(), limit.into()])
         .await?
         .iter()

@@ -88,7 +88,7 @@ pub async fn page(
 ) -> Result<Vec<RestoreRow>, StorageError> {
     let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql = select_restore!(
-        "FROM restore r WHERE r.id > $1 AND (NOT $2 OR r.state = 'suggested') ORDER BY r.id LIMIT $3"
+        "FROM restore r WHERE r.id > $1 AND ($2 = 0 OR r.state = 'suggested') ORDER BY r.id LIMIT $3"
     );
     tx.query(sql, &[after, open_only.into(), limit.into()])
         .await?
