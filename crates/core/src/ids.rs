@@ -116,6 +116,8 @@ own_ids! {
     JwtKeyId,
     /// One read of a source.
     PullRunId,
+    /// A process that works on the database, from its start to its end.
+    NodeId,
     /// An endpoint that events are delivered to.
     WebhookId,
     /// A secret that deliveries to an endpoint are signed with. It is not the secret's text.

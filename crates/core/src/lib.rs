@@ -24,8 +24,8 @@ pub use domain::{
 };
 pub use draw::{Draw, Ids};
 pub use ids::{
-    ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, OrderId, PersonId, PullRunId,
-    RemoteGroupId, RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
+    ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, NodeId, OrderId, PersonId,
+    PullRunId, RemoteGroupId, RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
     WebhookId, WebhookSecretId,
 };
 pub use level::{Level, LevelError, Levels, RoomModel};

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use futures_util::future::BoxFuture;
 use futures_util::task::AtomicWaker;
-use usher_core::{Clock, Draw, Timestamp};
+use usher_core::{Clock, Draw, NodeId, Timestamp};
 use usher_storage::query::lock::Footing;
 use usher_storage::{Storage, StorageError, Tx, query};
 
@@ -23,6 +23,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     policy: Arc<RwLock<StoredPolicy>>,
     appended: Arc<News>,
+    node: NodeId,
 }
 
 /// Whether something was appended since somebody looked, and who waits for it.
@@ -43,11 +44,13 @@ impl Engine {
     /// they come there.
     #[must_use]
     pub fn new(storage: Storage, clock: Arc<dyn Clock>) -> Self {
+        let node = Draw::new(&*clock).ids().make();
         Self {
             storage,
             clock,
             policy: Arc::default(),
             appended: Arc::default(),
+            node,
         }
     }
 
@@ -63,6 +66,12 @@ impl Engine {
             }
         })
         .await;
+    }
+
+    /// Who this engine is among those that work on the database; another one after each start.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        self.node
     }
 
     /// The database.

@@ -33,6 +33,9 @@ pub enum EngineError {
         /// The digest of the plan as it is now.
         digest: String,
     },
+    /// Another process reads the source now: nothing of this read is written any more.
+    #[error("another process took over the reading of this source; this one writes nothing any more")]
+    LeaseLost,
     /// The database said no.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 use usher_engine::job::Work;
 
 use crate::AppState;
+use crate::pull::jittered;
 
 /// How often due dates are looked at.
 const BEAT: Duration = Duration::from_millis(750);
@@ -36,7 +37,7 @@ async fn run_due(state: AppState, stopping: CancellationToken) {
     {
         pause = match state.engine.run_due(UNITS).await {
             Ok(Work { more: true, .. }) => Duration::ZERO,
-            Ok(_) => BEAT,
+            Ok(_) => jittered(BEAT),
             Err(error) => {
                 tracing::error!(error = %crate::logging::chain(&error), "due work failed; it is tried again");
                 PAUSE

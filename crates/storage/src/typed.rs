@@ -2,7 +2,7 @@
 
 use usher_core::{
     ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MappingId,
-    MappingState, MembershipId, MembershipKind, OrderId, OrderState, ParkReason, PersonId, PullCause,
+    MappingState, MembershipId, MembershipKind, NodeId, OrderId, OrderState, ParkReason, PersonId, PullCause,
     PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState, Role, RoomId, RoomModel, RoomState,
     Scope, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId, TypedId,
     WebhookId, WebhookSecretId, WebhookState,
@@ -67,6 +67,7 @@ ids!(
     JwtKeyId,
     MappingId,
     MembershipId,
+    NodeId,
     OrderId,
     PersonId,
     PullRunId,

@@ -9,6 +9,7 @@ mod ask;
 mod drift;
 mod groups;
 mod join;
+mod lease;
 mod run;
 mod session;
 mod state;
@@ -24,6 +25,7 @@ use usher_storage::SourceKey;
 pub use ask::Question;
 pub(crate) use ask::remote_group;
 pub use drift::{Difference, Drift, Said};
+pub use lease::{Lease, TERM};
 pub use run::{BegunRead, ReadEnd, Target};
 pub use session::{Progress, Session, Summary};
 
@@ -32,6 +34,8 @@ pub use session::{Progress, Session, Summary};
 pub struct ReadPlan {
     /// The source.
     pub source: SourceName,
+    /// The right to read it. A read whose lease another process took writes nothing any more.
+    pub lease: Lease,
     /// When the read began, before the first call to the provider. It says nothing of what was written later.
     pub begun: Timestamp,
     /// Whether people count only in groups that are assigned to the application, as far as the adapter tells.

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use serde_json::json;
 use usher_core::{
-    PersonId, PullCause, PullRunId, PullRunState, PullScope, RemoteGroupId, RemoteUserId, SourceState,
-    Timestamp,
+    NodeId, PersonId, PullCause, PullRunId, PullRunState, PullScope, RemoteGroupId, RemoteUserId,
+    SourceState, Timestamp,
 };
 use usher_storage::query::mapping::MappingRow;
+use usher_storage::query::pull_lease;
 use usher_storage::query::pull_run::{self, Degraded, PullCounts, PullRunRow, PullStateRow};
 use usher_storage::query::source::SourceRow;
 use usher_storage::{SourceKey, StorageError, query};
 
 use super::ask::remote_group;
+use super::lease::Lease;
 use crate::engine::Engine;
 use crate::unit::{About, Cause, Unit};
 use crate::{EngineError, EventKind};
@@ -79,6 +81,8 @@ pub struct BegunRead {
     pub checkpoint: Option<String>,
     /// How many reads failed since one came to its end.
     pub failures: u32,
+    /// The right to read. It goes back with [`Unit::end_read`], or [`Unit::give_lease_back`].
+    pub lease: Lease,
 }
 
 /// How a read ended.
@@ -181,6 +185,7 @@ impl Unit<'_, '_> {
             counts: PullCounts::default(),
             not_seen: "[]".to_owned(),
             error: None,
+            node: None,
         };
         pull_run::insert(self.tx, &run).await?;
         Ok(run)
@@ -214,16 +219,21 @@ impl Unit<'_, '_> {
             .await
     }
 
-    /// Begins the read of a source that waits longest, or the scheduled one if it is due; nothing when none is.
+    /// Takes the lease of a source for a node and begins the read that waits longest, or the scheduled one if it is due;
+    /// nothing when none is, or when another process reads the source.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn begin_read(&mut self, source: SourceKey) -> Result<Option<BegunRead>, EngineError> {
+    pub async fn begin_read(
+        &mut self,
+        source: SourceKey,
+        node: NodeId,
+    ) -> Result<Option<BegunRead>, EngineError> {
+        let Some(lease) = self.take_lease(source, node).await? else {
+            return Ok(None);
+        };
         let open = pull_run::open(self.tx, source).await?;
         let state = pull_run::state(self.tx, source).await?;
-        if open.iter().any(|run| run.state == PullRunState::Running) {
-            return Ok(None);
-        }
         let waiting = open.into_iter().find(|run| run.due <= self.now);
         let run = match waiting {
             Some(run) => run,
@@ -231,7 +241,10 @@ impl Unit<'_, '_> {
                 let target = Target::All { full: false };
                 self.ask_read(source, &target, PullCause::Schedule, None).await?
             }
-            None => return Ok(None),
+            None => {
+                self.give_lease_back(&lease).await?;
+                return Ok(None);
+            }
         };
         let is_all = run.scope == PullScope::All;
         let full_due = state.full.is_none_or(|full| full <= self.now);
@@ -239,6 +252,7 @@ impl Unit<'_, '_> {
             full: run.full || is_all && (full_due || state.checkpoint.is_none()),
             state: PullRunState::Running,
             started: Some(self.now),
+            node: Some(node),
             ..run
         };
         pull_run::update(self.tx, &run).await?;
@@ -247,21 +261,21 @@ impl Unit<'_, '_> {
             checkpoint: state.checkpoint.filter(|_| is_all && !run.full),
             failures: state.failures,
             run,
+            lease,
         }))
     }
 
-    /// Writes how a read ended, and when the next one is due. A source in trouble is told of once, and once more when
-    /// it is well again. A run that somebody else ended is left alone.
+    /// Writes how a read ended, and when the next one is due, and gives its lease back. A source in trouble is told of
+    /// once, and once more when it is well again.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`].
-    pub async fn end_read(&mut self, id: PullRunId, end: &ReadEnd) -> Result<(), EngineError> {
+    /// [`EngineError::LeaseLost`], and then the read was begun again by whoever took the lease; [`EngineError::NotFound`].
+    pub async fn end_read(&mut self, begun: &BegunRead, end: &ReadEnd) -> Result<(), EngineError> {
+        begun.lease.check(self.tx).await?;
+        let id = begun.run.id;
         let run = pull_run::by_id(self.tx, id)
             .await?
             .ok_or_else(|| EngineError::not_found("run", id))?;
-        if run.state != PullRunState::Running {
-            return Ok(());
-        }
         let source = query::source::by_key(self.tx, run.source)
             .await?
             .ok_or_else(|| EngineError::not_found("source", run.source.0))?;
@@ -331,7 +345,7 @@ impl Unit<'_, '_> {
         }
         self.tell_health(&source, before.degraded.as_ref(), state.degraded.as_ref());
         pull_run::forget(self.tx, run.source, KEPT).await?;
-        Ok(())
+        self.give_lease_back(&begun.lease).await
     }
 
     fn after_success(
@@ -376,11 +390,8 @@ impl Unit<'_, '_> {
         }
     }
 
-    /// Ends the runs of a source that nobody works on any more, and asks for them again: their process stopped.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn abandon_reads(&mut self, source: SourceKey) -> Result<usize, EngineError> {
+    /// Ends the runs of a source that nobody works on any more, and asks for them again: their process stopped, or slept.
+    pub(super) async fn abandon_reads(&mut self, source: SourceKey) -> Result<(), EngineError> {
         let mut open = pull_run::open(self.tx, source).await?;
         open.retain(|run| run.state == PullRunState::Running);
         for run in &open {
@@ -393,7 +404,7 @@ impl Unit<'_, '_> {
             self.ask_read(source, &Target::of(run)?, PullCause::Restart, None)
                 .await?;
         }
-        Ok(open.len())
+        Ok(())
     }
 
     /// Keeps that a source was asked about one person, and what came of it.
@@ -404,7 +415,7 @@ impl Unit<'_, '_> {
         &mut self,
         source: SourceKey,
         (user, person): (&RemoteUserId, PersonId),
-        begun: Timestamp,
+        (begun, node): (Timestamp, NodeId),
         result: Result<PullCounts, (&'static str, String)>,
     ) -> Result<PullRunRow, EngineError> {
         let run = PullRunRow {
@@ -431,6 +442,7 @@ impl Unit<'_, '_> {
             counts: result.as_ref().copied().unwrap_or_default(),
             not_seen: "[]".to_owned(),
             error: result.err().map(|(kind, reason)| (kind.to_owned(), reason)),
+            node: Some(node),
         };
         pull_run::insert(self.tx, &run).await?;
         pull_run::forget(self.tx, source, KEPT).await?;
@@ -439,8 +451,8 @@ impl Unit<'_, '_> {
 }
 
 impl Engine {
-    /// Begins the next read of a source, if one is due: see [`Unit::begin_read`]. Looks first, so that waiting writes
-    /// nothing.
+    /// Begins the next read of a source in this process, if one is due and no other process reads the source: see
+    /// [`Unit::begin_read`]. Looks first, so that waiting writes nothing and waits for nobody.
     ///
     /// # Errors
     /// What the database says.
@@ -451,16 +463,20 @@ impl Engine {
                 Box::pin(async move {
                     let state = pull_run::state(tx, source).await?;
                     let open = pull_run::open(tx, source).await?;
+                    // One that was begun and that nobody holds is taken up.
                     let waits = open.iter().any(|run| run.due <= now);
-                    Ok::<_, EngineError>(waits || state.next.is_none_or(|next| next <= now))
+                    let is_due = waits || state.next.is_none_or(|next| next <= now);
+                    let is_held = is_due && pull_lease::held(tx, source, now).await?.is_some();
+                    Ok::<_, EngineError>(is_due && !is_held)
                 })
             })
             .await?;
         if !due {
             return Ok(None);
         }
-        self.write(cause, move |unit| {
-            Box::pin(async move { unit.begin_read(source).await })
+        let node = self.node();
+        self.write_beside(cause, move |unit| {
+            Box::pin(async move { unit.begin_read(source, node).await })
         })
         .await
     }

@@ -117,7 +117,8 @@ struct Done {
 }
 
 impl Session {
-    /// Begins to take a read of a source.
+    /// Begins to take a read of a source. Each of its units fails with [`EngineError::LeaseLost`] once another process reads
+    /// the source.
     ///
     /// # Errors
     /// [`EngineError::NotFound`] for a source that is not configured.
@@ -246,6 +247,7 @@ impl Session {
                 let (steps, reading) = (Arc::clone(&steps), Arc::clone(&reading));
                 let (named, checkpoint) = (named.clone(), checkpoint.clone());
                 Box::pin(async move {
+                    reading.plan.lease.check(unit.tx).await?;
                     let mut done = Vec::with_capacity(steps.len());
                     for step in steps.iter() {
                         done.push(unit.pull_step(&reading, step.clone(), named.as_deref()).await?);
@@ -348,12 +350,13 @@ impl Session {
         if people == i64::try_from(strangers.len()).unwrap_or(i64::MAX) {
             return Ok(());
         }
-        let (source, strangers) = (self.reading.source, Arc::new(strangers));
+        let (reading, strangers) = (Arc::clone(&self.reading), Arc::new(strangers));
         self.engine
             .write(self.cause.clone(), move |unit| {
-                let strangers = Arc::clone(&strangers);
+                let (reading, strangers) = (Arc::clone(&reading), Arc::clone(&strangers));
                 Box::pin(async move {
-                    match query::group::by_id(unit.tx, source, id).await? {
+                    reading.plan.lease.check(unit.tx).await?;
+                    match query::group::by_id(unit.tx, reading.source, id).await? {
                         Some(group) => unit.await_only(&group, strangers.to_vec()).await,
                         None => Ok(()),
                     }

@@ -211,6 +211,7 @@ async fn apply(
         .write(cause.clone(), move |unit| {
             let (verdicts, reading) = (Arc::clone(&verdicts), Arc::clone(&reading));
             Box::pin(async move {
+                reading.plan.lease.check(unit.tx).await?;
                 let Some(group) = query::group::by_id(unit.tx, reading.source, id).await? else {
                     return Ok::<_, EngineError>((0, 0, 0));
                 };

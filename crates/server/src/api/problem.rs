@@ -375,6 +375,7 @@ fn sort_engine(error: &EngineError) -> (StatusCode, &str, &'static str) {
         ),
         EngineError::Conflict(_) => (StatusCode::CONFLICT, "conflict", "It exists already"),
         EngineError::PlanChanged { .. } => (StatusCode::CONFLICT, "plan_changed", "The plan changed"),
+        EngineError::LeaseLost => (StatusCode::CONFLICT, "lease_lost", "Another process reads the source"),
         EngineError::Storage(StorageError::Unique { .. }) => {
             (StatusCode::CONFLICT, "conflict", "It exists already")
         }

@@ -1,22 +1,28 @@
 //! Questions to a source that a human waits for: does the connection work, what is this group, is this person still in.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use usher_core::{
     AdapterError, CheckReport, GroupNaming, GroupQuery, GroupSummary, PersonId, ReadOutcome, ReadRequest,
     ReadScope, RemoteGroupId, RoomId, Timestamp,
 };
-use usher_engine::pull::{Question, Session};
+use usher_engine::pull::{Lease, Question, Session};
 use usher_engine::{Actor, Cause, Engine, EngineError};
 use usher_storage::query;
 use usher_storage::query::pull_run::PullCounts;
 
+use super::held::while_held;
 use super::read::{ReadError, counts_of, keep_tenant, pin_tenant, plan};
 use super::readers::{Reader, Readers};
 
 /// Who looks at an order waits no longer for what its source says.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked whether another process still reads a source that a human asks about.
+const TURN: Duration = Duration::from_millis(200);
+/// How long a human waits for that.
+const TURNS: Duration = Duration::from_secs(15);
+const BUSY: &str = "another process reads it at the moment";
 /// Groups of one name that are looked at.
 const NAMESAKES: usize = 50;
 
@@ -193,9 +199,10 @@ async fn ask(
     cause: &Cause,
     question: Question,
 ) -> Result<(), EngineError> {
-    let begun = engine.now();
+    let (begun, node) = (engine.now(), engine.node());
     let answer = match readers.get(question.source.as_str()) {
         Ok(reader) => match put(engine, reader, cause, &question).await {
+            Err(error) if error.is_lost() => Err(("busy", BUSY.to_owned())),
             Err(ReadError::Engine(error @ EngineError::Storage(_))) => return Err(error),
             Err(error) => Err((error.kind(), error.reason())),
             Ok((counts, None)) => Ok(counts),
@@ -211,7 +218,7 @@ async fn ask(
             let (question, answer) = (question.clone(), answer.clone());
             Box::pin(async move {
                 let about = (&question.user, question.person);
-                unit.note_asked(question.key, about, begun, answer)
+                unit.note_asked(question.key, about, (begun, node), answer)
                     .await
                     .map(|_| ())
             })
@@ -219,12 +226,51 @@ async fn ask(
         .await
 }
 
-/// Asks one source; what it saw, and why it did not see all of it.
+/// Asks one source; what it saw, and why it did not see all of it. One process at a time reads a source: where this one
+/// reads it anyway, the question goes beside that read; where another one does, it waits for its turn.
 async fn put(
     engine: &Engine,
     reader: &Reader,
     cause: &Cause,
     question: &Question,
+) -> Result<(PullCounts, Option<String>), ReadError> {
+    let begun = Instant::now();
+    let mut beat = tokio::time::interval(TURN);
+    loop {
+        beat.tick().await;
+        let answer = match reader.reading() {
+            Some(lease) => put_by(engine, reader, cause, (question, lease)).await,
+            None => match engine.take_lease(question.key, cause.clone()).await? {
+                Some(lease) => put_alone(engine, reader, cause, (question, lease)).await,
+                None => Err(EngineError::LeaseLost.into()),
+            },
+        };
+        match answer {
+            // The read beside which it was asked ended, or somebody else reads.
+            Err(error) if error.is_lost() && begun.elapsed() < TURNS => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Asks by a lease that was taken for it and that goes back afterwards.
+async fn put_alone(
+    engine: &Engine,
+    reader: &Reader,
+    cause: &Cause,
+    (question, lease): (&Question, Lease),
+) -> Result<(PullCounts, Option<String>), ReadError> {
+    let asked = put_by(engine, reader, cause, (question, lease));
+    let answer = while_held(engine, lease, asked).await;
+    engine.give_lease_back(lease, cause.clone()).await?;
+    answer.unwrap_or_else(|| Err(EngineError::LeaseLost.into()))
+}
+
+async fn put_by(
+    engine: &Engine,
+    reader: &Reader,
+    cause: &Cause,
+    (question, lease): (&Question, Lease),
 ) -> Result<(PullCounts, Option<String>), ReadError> {
     pin_tenant(engine, reader, question.key).await?;
     let request = ReadRequest {
@@ -238,7 +284,7 @@ async fn put(
         actor: Actor::Source(reader.name.to_string()),
         ..cause.clone()
     };
-    let mut session = Session::begin(engine, cause, plan(engine, reader, &request)).await?;
+    let mut session = Session::begin(engine, cause, plan(engine, reader, lease, &request)).await?;
     let progress = session.progress();
     reader.adapter.read(request, &mut session).await?;
     let summary = session.finish(ReadOutcome::default()).await?;

@@ -12,11 +12,12 @@ use usher_core::{
     AdapterError, Checkpoint, ErrorKind, ReadOutcome, ReadRequest, ReadScope, RemoteGroupId, RetryAdvice,
     WantedGroup,
 };
-use usher_engine::pull::{BegunRead, Progress, ReadEnd, ReadPlan, Session, Summary, Target};
+use usher_engine::pull::{BegunRead, Lease, Progress, ReadEnd, ReadPlan, Session, Summary, Target};
 use usher_engine::{Actor, Cause, Engine, EngineError};
 use usher_storage::SourceKey;
 use usher_storage::query::pull_run::PullCounts;
 
+use super::held::{is_lost, while_held};
 use super::readers::Reader;
 use super::schedule::{Share, after_failure, after_success};
 
@@ -43,11 +44,21 @@ impl ReadError {
         }
     }
 
+    /// Whether another process took the lease meanwhile.
+    pub(super) fn is_lost(&self) -> bool {
+        match self {
+            Self::Adapter(error) => is_lost(error),
+            Self::Engine(error) => is_lost(error),
+            Self::Panicked => false,
+        }
+    }
+
     /// A stable word.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Adapter(error) => error.kind().as_str(),
             Self::Engine(EngineError::Refused(refusal)) => refusal.code,
+            Self::Engine(EngineError::LeaseLost) => "lease_lost",
             Self::Engine(_) => "storage",
             Self::Panicked => "panicked",
         }
@@ -57,7 +68,7 @@ impl ReadError {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Adapter(error) => error.to_string(),
-            Self::Engine(error @ EngineError::Refused(_)) => error.to_string(),
+            Self::Engine(error @ (EngineError::Refused(_) | EngineError::LeaseLost)) => error.to_string(),
             Self::Engine(_) => "the database failed; the log has the reason".to_owned(),
             Self::Panicked => "the adapter failed by a fault of its own; the log has the reason".to_owned(),
         }
@@ -84,16 +95,34 @@ pub(super) struct Reading {
     pub(super) key: SourceKey,
 }
 
+/// What became of a read in this process.
+#[derive(Debug)]
+pub(super) enum Performed {
+    /// It ended.
+    Ended(ReadEnd),
+    /// The process is about to stop.
+    Stopped,
+    /// Another process took over.
+    Lost,
+}
+
 impl Reading {
-    /// Does a read that began, and says how it ended; nothing when `stopping` came first.
-    pub(super) async fn perform(&self, begun: &BegunRead, stopping: &CancellationToken) -> Option<ReadEnd> {
+    /// Does a read that began, unless `stopping` comes first or another process takes the lease.
+    pub(super) async fn perform(&self, begun: &BegunRead, stopping: &CancellationToken) -> Performed {
         let mut seen = Seen::default();
         let work = AssertUnwindSafe(self.read_all(begun, &mut seen)).catch_unwind();
-        let result = stopping.run_until_cancelled(work).await?;
-        let result = result.unwrap_or(Err(ReadError::Panicked));
+        let work = while_held(&self.engine, begun.lease, work);
+        let result = match stopping.run_until_cancelled(work).await {
+            None => return Performed::Stopped,
+            Some(None) => return Performed::Lost,
+            Some(Some(result)) => result.unwrap_or(Err(ReadError::Panicked)),
+        };
+        if result.as_ref().is_err_and(ReadError::is_lost) {
+            return Performed::Lost;
+        }
         let pull = &self.reader.pull;
         let counts = seen.counts();
-        Some(match result {
+        Performed::Ended(match result {
             Ok(()) => ReadEnd::Done {
                 counts,
                 again: (!seen.again.is_empty())
@@ -190,7 +219,7 @@ impl Reading {
             request_id: Some(begun.run.id.to_string()),
             ..Cause::new(Actor::Source(self.reader.name.to_string()))
         };
-        let plan = plan(&self.engine, &self.reader, &request);
+        let plan = plan(&self.engine, &self.reader, begun.lease, &request);
         let mut session = Session::begin(&self.engine, cause, plan).await?;
         seen.running = Some(session.progress());
         let mut told = PullCounts::default();
@@ -224,7 +253,7 @@ impl Reading {
 }
 
 /// What the engine has to know of a read.
-pub(super) fn plan(engine: &Engine, reader: &Reader, request: &ReadRequest) -> ReadPlan {
+pub(super) fn plan(engine: &Engine, reader: &Reader, lease: Lease, request: &ReadRequest) -> ReadPlan {
     let groups = match &request.scope {
         ReadScope::Groups(groups) | ReadScope::Person { groups, .. } => groups.as_slice(),
         ReadScope::AllGroups => &[],
@@ -232,6 +261,7 @@ pub(super) fn plan(engine: &Engine, reader: &Reader, request: &ReadRequest) -> R
     let tells = reader.adapter.describe().capabilities.application_assignments;
     ReadPlan {
         source: reader.name.clone(),
+        lease,
         begun: engine.now(),
         // A provider that does not tell would keep everybody out for ever.
         require_assignment: reader.pull.require_assignment && tells,

@@ -1,12 +1,13 @@
 //! The configured sources with their adapters, for whoever asks one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use usher_core::{Mode, ProvisioningAdapter, SourceName};
 use usher_engine::EngineError;
+use usher_engine::pull::Lease;
 use usher_storage::{SourceKey, Tx, query};
 
 use super::watched::Watched;
@@ -31,6 +32,8 @@ pub struct Reader {
     pub(super) is_pinned: Arc<AtomicBool>,
     /// Whoever asks for a read in this process tells the one that does it.
     pub(super) asked: Arc<Notify>,
+    /// The lease by which this process reads the source at the moment.
+    reads: Arc<Mutex<Option<Lease>>>,
 }
 
 impl Reader {
@@ -38,6 +41,16 @@ impl Reader {
     /// that does.
     pub(crate) fn wake(&self) {
         self.asked.notify_one();
+    }
+
+    /// Says by which lease this process reads the source from now on.
+    pub(super) fn reads_by(&self, lease: Option<Lease>) {
+        *self.reads.lock().expect("no holder of this lock panics") = lease;
+    }
+
+    /// The lease by which this process reads the source at the moment.
+    pub(super) fn reading(&self) -> Option<Lease> {
+        *self.reads.lock().expect("no holder of this lock panics")
     }
 }
 
@@ -59,6 +72,7 @@ impl Readers {
                 pull,
                 is_pinned: Arc::default(),
                 asked: Arc::default(),
+                reads: Arc::default(),
             };
             (source.name.clone(), reader)
         });

@@ -30,6 +30,11 @@ impl Share {
     }
 }
 
+/// Roughly so long: several processes do not look at the same moments.
+pub(crate) fn jittered(beat: Duration) -> Duration {
+    beat * 3 / 4 + Share::draw().of(beat / 2)
+}
+
 /// How long after a read the next one is due, and the next complete one.
 pub(super) fn after_success(pull: &Pull, share: Share) -> (Duration, Duration) {
     let every = pull.every.duration();

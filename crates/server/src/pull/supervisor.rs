@@ -1,17 +1,23 @@
-//! One task for each source that is read: it waits for what is due or asked for, does it, and writes down how it ended.
+//! One task for each source that is read: it waits for what is due or asked for, does it, and writes down how it ended. Of
+//! several processes on one database, the one that holds the lease of the source reads it.
 
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use usher_core::{PullCause, Timestamp};
 use usher_engine::pull::{BegunRead, ReadEnd};
 use usher_engine::{Actor, Cause, EngineError};
+use usher_storage::query::pull_run::{self, PullStateRow};
 
-use super::read::Reading;
+use super::read::{Performed, Reading};
+use super::schedule::jittered;
 use crate::AppState;
 
 /// How often due and enqueued reads are looked for.
 const BEAT: Duration = Duration::from_millis(750);
+/// How often the numbers of a source that another process reads are looked up.
+const SHOW: Duration = Duration::from_secs(15);
 /// How long to wait after the database failed.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -32,25 +38,16 @@ pub(crate) fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &Cancella
 
 async fn supervise(reading: Reading, stopping: CancellationToken) {
     let mut pause = Duration::ZERO;
-    let mut is_first = true;
+    let mut shown = None;
     while stopping.run_until_cancelled(reading.rest(pause)).await.is_some() {
-        let result = if is_first {
-            reading.take_up().await
-        } else {
-            reading.beat(&stopping).await
-        };
-        pause = match result {
-            Ok(found) => {
-                is_first = false;
-                if found { Duration::ZERO } else { BEAT }
-            }
+        pause = match reading.beat(&stopping, &mut shown).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => jittered(BEAT),
             // It was retired meanwhile; the configuration still has it until the next start.
             Err(EngineError::Refused(_)) => PAUSE,
             Err(error) => {
                 let error = crate::logging::chain(&error);
                 tracing::error!(source.name = %reading.reader.name, error, "reading goes on later");
-                // How the last read ended may not be written down.
-                is_first = true;
                 PAUSE
             }
         };
@@ -66,45 +63,75 @@ impl Reading {
         }
     }
 
-    /// Takes up what a process left that stopped in the middle.
-    async fn take_up(&self) -> Result<bool, EngineError> {
-        let key = self.key;
-        let (left, state) = self
-            .engine
-            .write(cause(), move |unit| {
-                Box::pin(async move {
-                    let left = unit.abandon_reads(key).await?;
-                    let state = usher_storage::query::pull_run::state(unit.tx(), key).await?;
-                    Ok::<_, EngineError>((left, state))
-                })
-            })
-            .await?;
-        if left > 0 {
+    /// Does the read that waits longest; whether there was one for this process.
+    async fn beat(
+        &self,
+        stopping: &CancellationToken,
+        shown: &mut Option<Instant>,
+    ) -> Result<bool, EngineError> {
+        let Some(begun) = self.engine.next_read(self.key, cause()).await? else {
+            // Another process may have read it.
+            if shown.is_none_or(|at| at.elapsed() >= SHOW) {
+                *shown = Some(Instant::now());
+                self.show_state().await?;
+            }
+            return Ok(false);
+        };
+        if begun.run.cause == PullCause::Restart {
             tracing::info!(source.name = %self.reader.name, "a read was left in the middle; it begins again");
         }
-        self.show_health(state.degraded.is_some());
+        let started = Instant::now();
+        self.reader.reads_by(Some(begun.lease));
+        let performed = self.perform(&begun, stopping).await;
+        self.reader.reads_by(None);
+        let end = match performed {
+            Performed::Ended(end) => end,
+            Performed::Stopped => {
+                self.engine.give_lease_back(begun.lease, cause()).await?;
+                return Ok(false);
+            }
+            Performed::Lost => {
+                self.tell_lost(&begun);
+                return Ok(false);
+            }
+        };
+        let ended = {
+            let (begun, end) = (begun.clone(), end.clone());
+            let work = self.engine.write_beside(cause(), move |unit| {
+                let (begun, end) = (begun.clone(), end.clone());
+                Box::pin(async move { unit.end_read(&begun, &end).await })
+            });
+            work.await
+        };
+        match ended {
+            Ok(()) => self.report(&begun, &end, started.elapsed()),
+            Err(EngineError::LeaseLost) => self.tell_lost(&begun),
+            Err(error) => return Err(error),
+        }
         Ok(true)
     }
 
-    /// Does the read that waits longest; whether there was one.
-    async fn beat(&self, stopping: &CancellationToken) -> Result<bool, EngineError> {
-        let Some(begun) = self.engine.next_read(self.key, cause()).await? else {
-            return Ok(false);
-        };
-        let started = Instant::now();
-        let Some(end) = self.perform(&begun, stopping).await else {
-            self.take_up().await?;
-            return Ok(false);
-        };
-        self.report(&begun, &end, started.elapsed());
-        let id = begun.run.id;
-        self.engine
-            .write(cause(), move |unit| {
-                let end = end.clone();
-                Box::pin(async move { unit.end_read(id, &end).await })
+    fn tell_lost(&self, begun: &BegunRead) {
+        tracing::warn!(
+            source.name = %self.reader.name, run.id = %begun.run.id,
+            "another process took over this read: this one was not heard of for too long"
+        );
+    }
+
+    /// Tells the numbers what is known of the source, whoever read it.
+    async fn show_state(&self) -> Result<(), EngineError> {
+        let key = self.key;
+        let state: PullStateRow = self
+            .engine
+            .read_few(move |tx| {
+                Box::pin(async move { Ok::<_, EngineError>(pull_run::state(tx, key).await?) })
             })
             .await?;
-        Ok(true)
+        self.show_health(state.degraded.is_some());
+        if let Some(last) = state.last_read {
+            self.show_last_read(last);
+        }
+        Ok(())
     }
 
     /// Tells the log and the numbers how a read ended.
@@ -119,10 +146,7 @@ impl Reading {
                 );
                 self.show_health(false);
                 if begun.run.scope == usher_core::PullScope::All {
-                    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-                    let now = self.engine.now().as_micros() as f64 / 1e6;
-                    metrics::gauge!("usher_pull_last_read_timestamp_seconds", "source" => source.to_string())
-                        .set(now);
+                    self.show_last_read(self.engine.now());
                 }
                 ("done", counts)
             }
@@ -155,6 +179,13 @@ impl Reading {
             metrics::counter!("usher_pull_changes_total", "source" => source.to_string(), "change" => what)
                 .increment(u64::try_from(count).unwrap_or(0));
         }
+    }
+
+    fn show_last_read(&self, at: Timestamp) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        let at = at.as_micros() as f64 / 1e6;
+        metrics::gauge!("usher_pull_last_read_timestamp_seconds", "source" => self.reader.name.to_string())
+            .set(at);
     }
 
     fn show_health(&self, is_degraded: bool) {

@@ -89,7 +89,9 @@ impl From<EngineError> for Failure {
             EngineError::Invalid { .. } => ScimError::invalid_value(error.to_string()).into(),
             EngineError::NotFound { .. } => ScimError::not_found(error.to_string()).into(),
             EngineError::Refused(_) => ScimError::forbidden(error.to_string()).into(),
-            EngineError::PlanChanged { .. } => ScimError::conflict(error.to_string()).into(),
+            EngineError::PlanChanged { .. } | EngineError::LeaseLost => {
+                ScimError::conflict(error.to_string()).into()
+            }
         }
     }
 }

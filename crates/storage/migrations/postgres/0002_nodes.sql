@@ -7,6 +7,10 @@ CREATE TABLE pull_lease (
     until_us BIGINT NOT NULL
 );
 
+-- The moment at which a statement looks, the same for all processes whatever their own clocks say.
+CREATE FUNCTION clock_us() RETURNS BIGINT LANGUAGE sql VOLATILE
+    AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT';
+
 -- The process that does a read, or did it.
 ALTER TABLE pull_run ADD COLUMN node UUID;
 

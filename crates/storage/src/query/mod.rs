@@ -22,6 +22,7 @@ pub mod order;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod pull_lease;
 pub mod pull_run;
 pub mod pulled;
 pub mod pulled_user;

@@ -1,6 +1,6 @@
 //! Reads of sources: where the last one ended, when the next is due, and each run.
 
-use usher_core::{PersonId, PullCause, PullRunId, PullRunState, PullScope, RoomId, Timestamp};
+use usher_core::{NodeId, PersonId, PullCause, PullRunId, PullRunState, PullScope, RoomId, Timestamp};
 
 use crate::{Row, SourceKey, StorageError, Tx};
 
@@ -69,6 +69,8 @@ pub struct PullRunRow {
     pub not_seen: String,
     /// Why it failed: a stable word and a sentence.
     pub error: Option<(String, String)>,
+    /// The process that did it, or does it.
+    pub node: Option<NodeId>,
 }
 
 /// What a read saw and changed.
@@ -193,7 +195,7 @@ macro_rules! select_run {
         concat!(
             "SELECT r.id, r.source_id, r.scope, r.target, r.is_full, r.person_id, r.state, r.cause, r.actor, r.asked_us,
                     r.due_us, r.started_us, r.ended_us, r.groups_seen, r.users_seen, r.members_seen, r.users_changed,
-                    r.members_added, r.members_removed, r.members_doubted, r.not_seen, r.error_kind, r.error ",
+                    r.members_added, r.members_removed, r.members_doubted, r.not_seen, r.error_kind, r.error, r.node ",
             $rest
         )
     };
@@ -247,8 +249,8 @@ pub async fn insert(tx: &mut Tx<'_>, run: &PullRunRow) -> Result<(), StorageErro
     tx.execute(
         "INSERT INTO pull_run (id, source_id, scope, target, is_full, person_id, state, cause, actor, asked_us, due_us,
             started_us, ended_us, groups_seen, users_seen, members_seen, users_changed, members_added, members_removed,
-            members_doubted, not_seen, error_kind, error)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+            members_doubted, not_seen, error_kind, error, node)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
         &[
             run.id.into(),
             run.source.into(),
@@ -273,6 +275,7 @@ pub async fn insert(tx: &mut Tx<'_>, run: &PullRunRow) -> Result<(), StorageErro
             run.not_seen.as_str().into(),
             run.error.as_ref().map(|(kind, _)| kind.as_str()).into(),
             run.error.as_ref().map(|(_, text)| text.as_str()).into(),
+            run.node.into(),
         ],
     )
     .await?;
@@ -284,7 +287,7 @@ pub async fn update(tx: &mut Tx<'_>, run: &PullRunRow) -> Result<(), StorageErro
     tx.execute(
         "UPDATE pull_run SET is_full = $2, state = $3, due_us = $4, started_us = $5, ended_us = $6, groups_seen = $7,
             users_seen = $8, members_seen = $9, users_changed = $10, members_added = $11, members_removed = $12,
-            members_doubted = $13, not_seen = $14, error_kind = $15, error = $16
+            members_doubted = $13, not_seen = $14, error_kind = $15, error = $16, node = $17
          WHERE id = $1",
         &[
             run.id.into(),
@@ -303,6 +306,7 @@ pub async fn update(tx: &mut Tx<'_>, run: &PullRunRow) -> Result<(), StorageErro
             run.not_seen.as_str().into(),
             run.error.as_ref().map(|(kind, _)| kind.as_str()).into(),
             run.error.as_ref().map(|(_, text)| text.as_str()).into(),
+            run.node.into(),
         ],
     )
     .await?;
@@ -419,5 +423,6 @@ fn run_row(row: &Row) -> Result<PullRunRow, StorageError> {
         },
         not_seen: row.get(20)?,
         error: kind.zip(text),
+        node: row.get(23)?,
     })
 }

@@ -93,8 +93,9 @@ async fn reading_the_same_again_writes_nothing() {
     let reads = Reads::new(&world, "pull").await;
     let room = reads.room_of(&["anna", "ben", "carl"]).await;
     let events = world.all_events().await.len();
+    let session = reads.begin().await;
     let rows = world.engine.storage().stats().rows;
-    let summary = reads.board(&["anna", "ben", "carl"], true).await;
+    let summary = report(session, board_pages(&["anna", "ben", "carl"], true)).await;
     assert_eq!(world.engine.storage().stats().rows, rows);
     assert_eq!(world.all_events().await.len(), events);
     assert_eq!((summary.members, summary.users_changed, summary.added), (3, 0, 0));

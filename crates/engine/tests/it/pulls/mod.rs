@@ -3,6 +3,7 @@
 mod alone;
 mod beside_push;
 mod faults;
+mod leases;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use usher_core::{
     ChangeSink as _, Checkpoint, DirectoryChange, GroupRecord, ReadOutcome, RemoteGroupId, RemoteUserId,
     RoomId, SourceGroupId, SourceState, Timestamp, UserRecord,
 };
-use usher_engine::pull::{ReadPlan, Session, Summary};
-use usher_engine::{Actor, Cause};
+use usher_engine::pull::{Lease, ReadPlan, Session, Summary};
+use usher_engine::{Actor, Cause, Engine};
 use usher_storage::query;
 
 use crate::world::World;
@@ -50,9 +51,16 @@ impl<'w> Reads<'w> {
     }
 
     async fn begin(&self) -> Session {
+        expire(self.world).await;
+        let lease = lease(self.world, &self.world.engine).await.expect("it expired");
+        self.begin_with(lease).await
+    }
+
+    async fn begin_with(&self, lease: Lease) -> Session {
         self.world.wait(1);
         let plan = ReadPlan {
             source: "idp".parse().unwrap(),
+            lease,
             begun: self.world.engine.now(),
             require_assignment: self.require_assignment,
             settle: SETTLE,
@@ -70,24 +78,12 @@ impl<'w> Reads<'w> {
 
     /// A read that reports these changes, a page each.
     async fn report(&self, pages: Vec<Vec<DirectoryChange>>) -> Summary {
-        let mut session = self.begin().await;
-        for page in pages {
-            session.take(page).await.unwrap();
-        }
-        session.finish(ReadOutcome::default()).await.unwrap()
+        report(self.begin().await, pages).await
     }
 
     /// A complete read of the group `board` that sees these people, two on a page.
     async fn board(&self, people: &[&str], confirmed: bool) -> Summary {
-        let mut pages = vec![vec![board()]];
-        for page in people.chunks(2) {
-            pages.push(page.iter().flat_map(|name| seen(name)).collect());
-        }
-        pages.push(vec![DirectoryChange::GroupMembersComplete {
-            group: group("board"),
-            confirmed,
-        }]);
-        self.report(pages).await
+        self.report(board_pages(people, confirmed)).await
     }
 
     /// Usher's id of the group `board`.
@@ -109,6 +105,40 @@ impl<'w> Reads<'w> {
         self.world.map(self.board_id().await, room).await;
         room
     }
+}
+
+async fn report(mut session: Session, pages: Vec<Vec<DirectoryChange>>) -> Summary {
+    for page in pages {
+        session.take(page).await.unwrap();
+    }
+    session.finish(ReadOutcome::default()).await.unwrap()
+}
+
+fn board_pages(people: &[&str], confirmed: bool) -> Vec<Vec<DirectoryChange>> {
+    let mut pages = vec![vec![board()]];
+    for page in people.chunks(2) {
+        pages.push(page.iter().flat_map(|name| seen(name)).collect());
+    }
+    pages.push(vec![DirectoryChange::GroupMembersComplete {
+        group: group("board"),
+        confirmed,
+    }]);
+    pages
+}
+
+/// Takes the lease of the source `idp` for a process.
+async fn lease(world: &World, engine: &Engine) -> Option<Lease> {
+    let cause = Cause::new(Actor::Usher("reads".into()));
+    engine.take_lease(world.source, cause).await.unwrap()
+}
+
+/// As if so much time had passed that nobody holds a lease any more.
+async fn expire(world: &World) {
+    let storage = world.engine.storage();
+    let done: Result<u64, usher_storage::StorageError> = storage
+        .write(|tx| Box::pin(async move { tx.execute("UPDATE pull_lease SET until_us = 0", &[]).await }))
+        .await;
+    done.unwrap();
 }
 
 fn group(id: &str) -> RemoteGroupId {

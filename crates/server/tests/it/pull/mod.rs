@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_core::{AdapterError, ErrorKind, RetryAdvice};
+use usher_engine::pull::Lease;
+use usher_engine::{Actor, Cause, Engine, EngineError};
+use usher_storage::{SourceKey, StorageError, query};
 
 use crate::api::Api;
 use crate::world::{World, eventually};
@@ -63,6 +66,43 @@ impl Readable {
         };
         usher_server::spawn_jobs(&self.world.state, &jobs.tracker, &jobs.stopping);
         jobs
+    }
+
+    /// The source's row.
+    async fn key(&self) -> SourceKey {
+        let row = self
+            .world
+            .engine
+            .read(|tx| Box::pin(async move { query::source::by_name(tx, "hr").await }))
+            .await;
+        row.expect("a database").expect("a source").key
+    }
+
+    /// As if nobody was heard of for so long that no lease is held any more.
+    async fn expire(&self) {
+        let storage = self.world.engine.storage();
+        let done: Result<u64, StorageError> = storage
+            .write(|tx| Box::pin(async move { tx.execute("UPDATE pull_lease SET until_us = 0", &[]).await }))
+            .await;
+        done.expect("a database");
+    }
+
+    /// Another process takes the lease of whoever reads, as if that one was not heard of for too long.
+    async fn taken_over(&self) -> (Engine, Lease) {
+        let world = &self.world;
+        let clock = Arc::clone(&world.clock) as Arc<dyn usher_core::Clock>;
+        let other = Engine::new(world.engine.storage().clone(), clock);
+        let (key, node) = (self.key().await, other.node());
+        let cause = Cause::new(Actor::Usher("another process".into()));
+        let lease = other.write(cause, move |unit| {
+            Box::pin(async move {
+                let expire = "UPDATE pull_lease SET until_us = 0";
+                unit.tx().execute(expire, &[]).await?;
+                unit.take_lease(key, node).await
+            })
+        });
+        let lease: Result<Option<Lease>, EngineError> = lease.await;
+        (other, lease.expect("a database").expect("it expired"))
     }
 
     /// A room that a group of `hr` leads to.

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
-use usher_core::{ReadScope, SourceName};
+use usher_core::ReadScope;
 use usher_engine::{Actor, Cause};
-use usher_storage::query;
 
 use super::stub::Gate;
 use super::{Readable, SOON};
+use crate::api::Api;
 use crate::world::eventually;
 
 #[tokio::test]
@@ -94,29 +94,65 @@ async fn a_read_that_a_dead_process_left_is_taken_up() {
     let hr = Readable::new("dead", "pull").await;
     hr.script.group("board", &["ada"]);
     hr.room("Board", "board").await;
-    let name: SourceName = "hr".parse().expect("a name");
-    let key = hr
-        .world
-        .engine
-        .read(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { query::source::by_name(tx, name.as_str()).await })
-        })
-        .await
-        .expect("a database")
-        .expect("a source")
-        .key;
+    let key = hr.key().await;
     let begun = hr
         .world
         .engine
         .next_read(key, Cause::new(Actor::Usher("a dead process".into())));
     let begun = begun.await.expect("a database").expect("a read is due");
+    hr.expire().await;
     let jobs = hr.serve();
     hr.expect_people("Board", &["ada@contoso.com"]).await;
     jobs.stop().await;
     let runs = hr.runs().await;
     let left = runs.iter().find(|run| run["id"] == begun.run.id.to_string());
     assert_eq!(left.map(|run| run["state"].clone()), Some(json!("abandoned")));
+}
+
+#[tokio::test]
+async fn a_process_that_slept_through_the_end_of_its_lease_writes_nothing() {
+    let hr = Readable::new("asleep", "pull").await;
+    hr.script.group("board", &["ada", "bob"]);
+    hr.room("Board", "board").await;
+    let jobs = hr.serve();
+    hr.expect_people("Board", &["ada@contoso.com", "bob@contoso.com"])
+        .await;
+    hr.expect_runs(2).await;
+
+    // It has read that Ada is gone, and sleeps before it says so.
+    let gate = Arc::new(Gate::default());
+    *hr.script.gate.lock().expect("no panic") = Some(Arc::clone(&gate));
+    hr.script.group("board", &["bob"]);
+    hr.world.clock.advance(Duration::from_secs(400));
+    gate.reached.notified().await;
+    *hr.script.gate.lock().expect("no panic") = None;
+    let (other, lease) = hr.taken_over().await;
+    // By now she is back, and the process wakes.
+    hr.script.group("board", &["ada", "bob"]);
+    gate.open.notify_one();
+    let runs = hr.runs().await;
+    assert_eq!(runs[1]["state"], "abandoned", "{runs:#?}");
+    assert_eq!(
+        (&runs[0]["state"], &runs[0]["cause"]),
+        (&json!("waiting"), &json!("restart")),
+        "{runs:#?}"
+    );
+
+    other
+        .give_lease_back(lease, Cause::new(Actor::Usher("reads".into())))
+        .await
+        .expect("a database");
+    hr.expect_runs(4).await;
+    jobs.stop().await;
+    assert_eq!(hr.people("Board").await.len(), 2);
+    let api = Api::admin(&hr.world).await;
+    let events = api.get("/events?limit=1000").await.expect(200);
+    let ended = events.items().iter().any(|event| {
+        event["type"]
+            .as_str()
+            .is_some_and(|kind| kind.ends_with("membership.ended"))
+    });
+    assert!(!ended, "nobody left the room for a moment");
 }
 
 #[tokio::test]
