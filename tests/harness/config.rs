@@ -7,6 +7,8 @@ pub struct Config {
     pub domains: Vec<String>,
     /// The sources; the first is the one most tests push to.
     pub sources: Vec<Source>,
+    /// Where the data are, if not in a place of the test's own.
+    pub storage: Option<String>,
     /// TOML that follows, for what has no field here.
     pub more: String,
 }
@@ -44,14 +46,16 @@ impl Default for Config {
         Self {
             domains: vec!["contoso.com".to_owned()],
             sources: vec![Source::named("idp")],
+            storage: None,
             more: String::new(),
         }
     }
 }
 
 impl Config {
-    /// The file's text; the database is in the folder that the server runs in.
-    pub(super) fn text(&self) -> String {
+    /// The file's text, with the data at this address unless it names another.
+    pub(super) fn text(&self, place: &str) -> String {
+        let storage = self.storage.as_deref().unwrap_or(place);
         let domains: Vec<String> = self
             .domains
             .iter()
@@ -63,7 +67,7 @@ impl Config {
              domains = [{}]\n\
              sso_url = \"https://portal.example/sso/contoso\"\n\n\
              [storage]\n\
-             url = \"sqlite:usher.db\"\n\n\
+             url = \"{storage}\"\n\n\
              [server]\n\
              listen = \"127.0.0.1:0\"\n\n",
             domains.join(", ")

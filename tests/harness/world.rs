@@ -1,15 +1,17 @@
 //! One deployment: a folder with a config file and a database, and the binary that works on it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use usher_testpg::Place;
 
 use super::{Client, Config, Desk, Finished, Scim2, Server};
 
 /// A deployment of its own, gone with the test.
 pub struct World {
     folder: TempDir,
+    place: Place,
     binary: PathBuf,
 }
 
@@ -27,6 +29,7 @@ impl World {
             .expect("a temporary folder");
         let world = Self {
             folder,
+            place: Place::new().expect("a place for the data"),
             binary: PathBuf::from(env!("CARGO_BIN_EXE_usher")),
         };
         world.configure(config);
@@ -40,12 +43,17 @@ impl World {
 
     /// Rewrites the config file; a running server keeps what it started with.
     pub fn configure(&self, config: &Config) {
-        std::fs::write(self.config_path(), config.text()).expect("the folder is ours");
+        std::fs::write(self.config_path(), config.text(&self.place.url())).expect("the folder is ours");
     }
 
     /// The folder that everything is in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where its data are.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The config file.
@@ -93,6 +101,17 @@ impl World {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Starts a command of the binary and does not wait for it; `--config` is added.
+    pub fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
     }
 
     /// Runs a command that must succeed, with `--json`; what it printed.

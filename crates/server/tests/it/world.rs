@@ -1,4 +1,4 @@
-//! A deployment in a temporary folder, and requests to it.
+//! A deployment of its own, and requests to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,14 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tower::ServiceExt;
 use usher_core::{ManualClock, Role, SourceName};
 use usher_engine::{Actor, Cause, Engine};
 use usher_server::access::{self, IssuedToken, Purpose, TokenRequest};
 use usher_server::config::{Config, Period, Rules};
 use usher_server::{AppState, Sources, Usher, router};
+use usher_storage::{Storage, StorageConfig, StorageError};
+use usher_testpg::Place;
 
 /// A deployment of its own, gone with the test.
 pub(crate) struct World {
@@ -23,7 +24,7 @@ pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) state: AppState,
     pub(crate) token: String,
-    _folder: TempDir,
+    _place: Place,
 }
 
 /// What came back.
@@ -47,12 +48,12 @@ impl World {
 
     /// With more adapters and more configuration.
     pub(crate) async fn with_program(program: &Usher, more: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = Place::with_schema(fill).await.expect("a place for the data");
         let text = format!(
-            "[organisation]\ndomains = [\"*\"]\n[storage]\nurl = \"sqlite:{}/usher.db\"\n\
+            "[organisation]\ndomains = [\"*\"]\n[storage]\nurl = \"{}\"\n\
              [[source]]\nname = \"idp\"\nkind = \"scim\"\nmode = \"push\"\n[source.settings]\ntrusts_external_id = true\n\
              [[source]]\nname = \"other\"\nkind = \"scim\"\nmode = \"push\"\n{more}",
-            folder.path().display()
+            place.url()
         );
         let config: Config = toml::from_str(&text).expect("a valid configuration");
         let rules = config.check(program.registry()).expect("a valid configuration");
@@ -71,7 +72,7 @@ impl World {
             router: router(state.clone()),
             state,
             token,
-            _folder: folder,
+            _place: place,
         }
     }
 
@@ -277,6 +278,12 @@ pub(crate) async fn eventually<T>(
         );
         tokio::task::yield_now().await;
     }
+}
+
+/// Brings the schema into a database that others are copied from.
+async fn fill(url: &str) -> Result<(), StorageError> {
+    Storage::open(StorageConfig::new(url)).await?.close().await;
+    Ok(())
 }
 
 async fn start(engine: &Engine, config: Arc<Config>, rules: &Rules) -> AppState {

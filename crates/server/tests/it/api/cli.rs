@@ -5,20 +5,29 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use usher_testpg::Place;
 
 /// A folder with a configuration, and the program.
 struct Cli {
     folder: TempDir,
+    _place: Place,
 }
 
 impl Cli {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let text = "[organisation]\nname = \"Contoso AG\"\ndomains = [\"contoso.com\"]\n\
-                    [storage]\nurl = \"sqlite:usher.db\"\n\
-                    [[source]]\nname = \"idp\"\nkind = \"scim\"\nmode = \"push\"\n";
+        let place = Place::new().expect("a place for the data");
+        let text = format!(
+            "[organisation]\nname = \"Contoso AG\"\ndomains = [\"contoso.com\"]\n\
+             [storage]\nurl = \"{}\"\n\
+             [[source]]\nname = \"idp\"\nkind = \"scim\"\nmode = \"push\"\n",
+            place.url()
+        );
         std::fs::write(folder.path().join("usher.toml"), text).expect("the folder is ours");
-        Self { folder }
+        Self {
+            folder,
+            _place: place,
+        }
     }
 
     fn run(&self, line: &str) -> Output {
