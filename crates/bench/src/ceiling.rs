@@ -1,17 +1,15 @@
-//! The ceiling of writing: SQLite alone, with the same rows, indexes and settings, and nothing else to do.
+//! The ceiling of writing: the database alone, with the rows that the server has just written.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
-use usher_storage::{Storage, StorageConfig};
+use anyhow::Result;
 
-use crate::database::{Change, Counts, added, counts};
+use crate::world::{Place, World};
+use crate::{postgres, sqlite};
 
 /// What the rows of a change of members point to; it is copied before.
-const PARENTS: &[&str] = &[
+pub(crate) const PARENTS: &[&str] = &[
     "source",
     "person",
     "source_user",
@@ -20,195 +18,126 @@ const PARENTS: &[&str] = &[
     "mapping",
 ];
 
-/// A database with the product's schema that nothing but this writes to.
+/// How many rows each table has.
+pub(crate) type Counts = BTreeMap<String, i64>;
+
+/// What was added to each table where something was.
+pub(crate) fn added(before: &Counts, after: &Counts) -> Counts {
+    after
+        .iter()
+        .map(|(table, count)| (table.clone(), count - before.get(table).copied().unwrap_or(0)))
+        .filter(|(_, count)| *count != 0)
+        .collect()
+}
+
+/// A moment in the server's database.
 #[derive(Debug)]
-pub(crate) struct Ceiling {
-    connection: Connection,
+pub(crate) struct Mark {
+    /// How many rows each table had.
+    pub(crate) counts: Counts,
+    /// The number of the newest event.
+    pub(crate) last_event: i64,
 }
 
 /// What a replay did.
 #[derive(Debug)]
 pub(crate) struct Replay {
-    /// Memberships or, in groups that lead nowhere, member rows.
-    pub(crate) memberships: usize,
     /// How long it took.
     pub(crate) elapsed: Duration,
-    /// Rows of all tables for one transaction.
-    pub(crate) rows_per_transaction: f64,
+    /// In how many transactions.
+    pub(crate) transactions: usize,
+    /// Rows of each table.
+    pub(crate) written: Counts,
 }
 
 impl Replay {
-    /// Memberships a second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.memberships as f64 / self.elapsed.as_secs_f64()
+    /// Rows of a table for each second.
+    pub(crate) fn rate(&self, table: &str) -> f64 {
+        self.written.get(table).copied().unwrap_or(0) as f64 / self.elapsed.as_secs_f64()
     }
+
+    /// Rows of all tables for one transaction.
+    pub(crate) fn rows_per_transaction(&self) -> f64 {
+        self.written.values().sum::<i64>() as f64 / self.transactions as f64
+    }
+}
+
+/// A database with the product's schema that nothing but this writes to.
+pub(crate) enum Ceiling {
+    /// A file beside the server's.
+    Sqlite(sqlite::Ceiling),
+    /// A database in the cluster of the server's.
+    Postgres(postgres::Ceiling),
 }
 
 impl Ceiling {
-    /// A new file with the schema and with the settings that the server's writer has, read from the storage.
-    pub(crate) async fn create(folder: &Path) -> Result<Self> {
-        let path: PathBuf = folder.join("ceiling.db");
-        let storage = Storage::open(StorageConfig::new(format!("sqlite:{}", path.display()))).await?;
-        let settings = storage
-            .pragmas()
-            .first()
-            .context("the storage has no connection")?
-            .values
-            .clone();
-        storage.close().await;
-        let connection = Connection::open(&path)?;
-        for (setting, value) in settings {
-            connection
-                .pragma_update_and_check(None, setting, value, |_| Ok(()))
-                .or_else(|error| {
-                    // Some settings answer with a row, some do not.
-                    matches!(error, rusqlite::Error::QueryReturnedNoRows)
-                        .then_some(())
-                        .ok_or(error)
-                })?;
-        }
-        connection.set_prepared_statement_cache_capacity(64);
-        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        if synchronous != 2 {
-            bail!("the ceiling must wait for the disk as the server does: synchronous is {synchronous}");
-        }
-        Ok(Self { connection })
-    }
-
-    /// Copies what new rows point to, once it exists in the server's database.
-    pub(crate) fn copy_parents(&self, server: &Path) -> Result<()> {
-        self.connection
-            .execute("ATTACH DATABASE ?1 AS server", [server.display().to_string()])?;
-        self.connection.execute_batch("BEGIN")?;
-        for table in PARENTS {
-            self.connection.execute(
-                &format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM server.{table}"),
-                [],
-            )?;
-        }
-        self.connection.execute_batch("COMMIT; DETACH DATABASE server")?;
-        Ok(())
-    }
-
-    /// Writes what the server wrote, each change in a transaction of its own, and checks that no table got
-    /// other rows than `expected`.
-    pub(crate) fn replay(&self, changes: &[Change], expected: &Counts) -> Result<Replay> {
-        let before = counts(&self.connection)?;
-        let statements: Vec<Vec<String>> = changes
-            .iter()
-            .map(|change| {
-                change
-                    .rows
-                    .iter()
-                    .map(|rows| insert(rows.table, &rows.columns, rows.rows.len()))
-                    .collect()
-            })
-            .collect();
-
-        let start = Instant::now();
-        for (change, statements) in changes.iter().zip(&statements) {
-            self.write(change, statements)?;
-        }
-        let elapsed = start.elapsed();
-
-        let written = added(&before, &counts(&self.connection)?);
-        if written != *expected {
-            bail!(
-                "the ceiling no longer writes what a PATCH of members writes; bring crates/bench/src/database.rs up to \
-                 date.\nserver: {expected:?}\nceiling: {written:?}"
-            );
-        }
-        let total: i64 = written.values().sum();
-        Ok(Replay {
-            memberships: usize::try_from(written.get("group_member").copied().unwrap_or(0))?,
-            elapsed,
-            rows_per_transaction: total as f64 / changes.len() as f64,
+    /// A new one beside the database of a deployment. `in_flight` connections write to it where several can.
+    pub(crate) async fn create(
+        world: &World,
+        postgres: Option<&postgres::Postgres>,
+        in_flight: usize,
+    ) -> Result<Self> {
+        Ok(match postgres {
+            Some(postgres) => {
+                Self::Postgres(postgres::Ceiling::create(postgres.database().await?, in_flight).await?)
+            }
+            None => Self::Sqlite(sqlite::Ceiling::create(world.folder()).await?),
         })
     }
 
-    fn write(&self, change: &Change, statements: &[String]) -> Result<()> {
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        for (rows, sql) in change.rows.iter().zip(statements) {
-            if !rows.rows.is_empty() {
-                let values = rows.rows.iter().flatten();
-                self.connection
-                    .prepare_cached(sql)?
-                    .execute(params_from_iter(values))?;
-            }
+    /// Copies what new rows point to, once it exists in the server's database.
+    pub(crate) async fn copy_parents(&self, world: &World) -> Result<()> {
+        match (self, world.place()) {
+            (Self::Sqlite(ceiling), Place::File(path)) => ceiling.copy_parents(path),
+            (Self::Postgres(ceiling), place) => ceiling.copy_parents(&place.url()).await,
+            (Self::Sqlite(_), Place::Database(_)) => anyhow::bail!("a file is no ceiling of a server"),
         }
-        for (group, gained) in &change.groups {
-            let params: [&Value; 3] = [&Value::Integer(*gained), &Value::Integer(change.at), group];
-            self.connection
-                .prepare_cached(
-                    "UPDATE source_group SET member_count = member_count + ?1, version = version + 1, modified_us = ?2
-                     WHERE id = ?3",
-                )?
-                .execute(params)?;
-        }
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
     }
-}
 
-/// One statement for all rows.
-fn insert(table: &str, columns: &[String], rows: usize) -> String {
-    let row = format!("({})", vec!["?"; columns.len()].join(", "));
-    format!(
-        "INSERT INTO {table} ({}) VALUES {}",
-        columns.join(", "),
-        vec![row; rows.max(1)].join(", ")
-    )
+    /// Writes what the server wrote since `mark`, and checks that no table got other rows. PostgreSQL writes `together` units
+    /// of work of the server in one transaction.
+    pub(crate) async fn replay(&self, world: &World, mark: &Mark, together: usize) -> Result<Replay> {
+        match (self, world.place()) {
+            (Self::Sqlite(ceiling), Place::File(path)) => {
+                let server = sqlite::Database::open(path)?;
+                let expected = added(&mark.counts, &server.counts()?);
+                ceiling.replay(&server, mark.last_event, &expected)
+            }
+            (Self::Postgres(ceiling), place) => {
+                let server = postgres::Database::open(&place.url()).await?;
+                ceiling.replay(&server, mark, together).await
+            }
+            (Self::Sqlite(_), Place::Database(_)) => anyhow::bail!("a file is no ceiling of a server"),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::{Database, Rows};
 
-    /// One source, one person with an account, one group and one room with a mapping.
-    const WORLD: &str = "
-        INSERT INTO source VALUES (1, 'idp', 'scim', 'push', 'active', NULL, 1, NULL);
-        INSERT INTO source_group VALUES (X'0b', 1, NULL, NULL, 'Board', 'board', 0, NULL, 1, 1, 1, '{}', 1, 1);";
-
-    #[tokio::test]
-    async fn a_replay_writes_exactly_what_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let ceiling = Ceiling::create(folder.path()).await.unwrap();
-        ceiling.connection.execute_batch(WORLD).unwrap();
-        let change = || Change {
-            rows: vec![Rows {
-                table: "change",
-                columns: ["id", "at_us", "actor_kind", "actor"].map(str::to_owned).to_vec(),
-                rows: vec![vec![
-                    Value::Blob(vec![1]),
-                    Value::Integer(5),
-                    Value::Text("source".into()),
-                    Value::Text("idp".into()),
-                ]],
-            }],
-            groups: vec![(Value::Blob(vec![0x0b]), 3)],
-            at: 5,
-        };
-        let expected = Counts::from([("change".to_owned(), 1)]);
-        let replay = ceiling.replay(&[change()], &expected).unwrap();
-        assert!((replay.rows_per_transaction - 1.0).abs() < f64::EPSILON);
-        let members: i64 = ceiling
-            .connection
-            .query_row("SELECT member_count FROM source_group", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(members, 3);
-
-        let path = folder.path().join("ceiling.db");
-        assert_eq!(Database::open(&path).unwrap().counts().unwrap()["change"], 1);
+    fn counts(pairs: &[(&str, i64)]) -> Counts {
+        pairs
+            .iter()
+            .map(|(table, count)| ((*table).to_owned(), *count))
+            .collect()
     }
 
-    #[tokio::test]
-    async fn a_replay_of_other_rows_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let ceiling = Ceiling::create(folder.path()).await.unwrap();
-        let error = ceiling
-            .replay(&[], &Counts::from([("event".to_owned(), 1)]))
-            .unwrap_err();
-        assert!(error.to_string().contains("no longer writes"), "{error}");
+    #[test]
+    fn only_tables_that_grew_are_named() {
+        let before = counts(&[("change", 1), ("room", 2)]);
+        let after = counts(&[("change", 4), ("event", 5), ("room", 2)]);
+        assert_eq!(added(&before, &after), counts(&[("change", 3), ("event", 5)]));
+    }
+
+    #[test]
+    fn a_replay_is_told_by_its_rows() {
+        let replay = Replay {
+            elapsed: Duration::from_secs(2),
+            transactions: 4,
+            written: counts(&[("change", 4), ("group_member", 400)]),
+        };
+        assert!((replay.rate("group_member") - 200.0).abs() < 1e-9);
+        assert!((replay.rows_per_transaction() - 101.0).abs() < 1e-9);
     }
 }

@@ -56,7 +56,32 @@ pub(crate) fn quantile<T: Copy + Default>(ascending: &[T], share: f64) -> T {
     ascending.get(place.min(last)).copied().unwrap_or_default()
 }
 
-/// Sends `count` requests, `in_flight` at a time; `take` gets each answer with the number of its request.
+/// A server that takes load.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'s> {
+    /// Where it is asked.
+    pub(crate) endpoint: &'s Endpoint,
+    /// Its process.
+    pub(crate) server: &'s Process,
+}
+
+/// Which connection sends which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// Whichever is free sends the next one.
+    AsTheyCome,
+    /// Each sends every n-th of them, where n is the number of connections: so two that are in flight together never have
+    /// numbers that are equal modulo n.
+    Fixed,
+}
+
+/// The middle value.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.5)
+}
+
+/// Sends `count` requests to one server, `in_flight` at a time; `take` gets each answer with the number of its request.
 pub(crate) async fn drive(
     endpoint: &Endpoint,
     server: &Process,
@@ -65,25 +90,45 @@ pub(crate) async fn drive(
     make: impl Fn(usize) -> Call,
     take: impl Fn(usize, Answer) -> Result<()>,
 ) -> Result<Run> {
+    let side = Side { endpoint, server };
+    drive_all(&[side], Turns::AsTheyCome, count, in_flight, make, take).await
+}
+
+/// As [`drive`], with the connections spread over several servers. CPU is that of all of them.
+pub(crate) async fn drive_all(
+    sides: &[Side<'_>],
+    turns: Turns,
+    count: usize,
+    in_flight: usize,
+    make: impl Fn(usize) -> Call,
+    take: impl Fn(usize, Answer) -> Result<()>,
+) -> Result<Run> {
     let mut connections = Vec::with_capacity(in_flight);
-    for _ in 0..in_flight {
-        connections.push(endpoint.connect().await?);
+    for side in sides.iter().cycle().take(in_flight) {
+        connections.push(side.endpoint.connect().await?);
     }
     let next = Cell::new(0);
     let latencies = RefCell::new(Vec::with_capacity(count));
     let (make, take, next, seen) = (&make, &take, &next, &latencies);
 
-    let cpu_before = server.cpu()?;
+    let cpu_before = sides
+        .iter()
+        .map(|side| side.server.cpu())
+        .collect::<Result<Vec<_>>>()?;
     let start = Instant::now();
     let lanes: FuturesUnordered<_> = connections
         .iter_mut()
-        .map(|connection| async move {
+        .enumerate()
+        .map(|(lane, connection)| async move {
+            let own = Cell::new(lane);
             loop {
-                let number = next.get();
+                let number = match turns {
+                    Turns::AsTheyCome => next.replace(next.get() + 1),
+                    Turns::Fixed => own.replace(own.get() + in_flight),
+                };
                 if number >= count {
                     return Ok::<(), anyhow::Error>(());
                 }
-                next.set(number + 1);
                 let call = make(number);
                 let sent = Instant::now();
                 let answer = connection.send(call).await?;
@@ -94,7 +139,10 @@ pub(crate) async fn drive(
         .collect();
     lanes.try_collect::<()>().await?;
     let elapsed = start.elapsed();
-    let cpu = server.cpu()?.since(cpu_before);
+    let mut cpu = Duration::ZERO;
+    for (side, before) in sides.iter().zip(cpu_before) {
+        cpu += side.server.cpu()?.since(before);
+    }
 
     let mut latencies = latencies.into_inner();
     latencies.sort_unstable();

@@ -8,16 +8,20 @@
 mod bare;
 mod ceiling;
 mod client;
-mod database;
 mod disk;
+mod engine;
 mod load;
+mod loader;
 mod measure;
+mod postgres;
 mod process;
+mod profile;
 mod provider;
 mod reader;
 mod report;
 mod scim;
 mod sizes;
+mod sqlite;
 mod world;
 
 use std::path::PathBuf;
@@ -26,7 +30,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 
-use measure::{Bench, Section};
+use engine::Engine;
+use measure::{Bench, Section, Settings};
 use report::Report;
 use sizes::Sizes;
 
@@ -34,6 +39,9 @@ use sizes::Sizes;
 #[derive(Debug, Parser)]
 #[command(name = "usher-bench")]
 struct Args {
+    /// Where the server keeps its data. For `postgres` a cluster is started, and SQLite is measured beside it.
+    #[arg(long, value_enum, value_name = "DATABASE", default_value = "sqlite")]
+    storage: Engine,
     /// Small sizes, for trying; the figures mean little and no target fails the run.
     #[arg(long)]
     quick: bool,
@@ -57,6 +65,10 @@ struct Args {
     /// The folder for the data; it decides which disk is measured.
     #[arg(long, value_name = "FOLDER", default_value = "target")]
     data: PathBuf,
+    /// Measure this section alone, and write where the server spends its CPU into `profile-DATABASE-SECTION.folded` in the
+    /// folder for the data.
+    #[arg(long, value_enum, value_name = "SECTION", conflicts_with = "only")]
+    profile: Option<Section>,
     /// Keep the data for a look afterwards.
     #[arg(long)]
     keep: bool,
@@ -91,8 +103,23 @@ fn bench(args: &Args) -> Result<bool> {
         .context("cannot start the runtime")?;
     let sizes = if args.quick { Sizes::QUICK } else { Sizes::FULL };
     let report = runtime.block_on(async {
-        let mut bench = Bench::new(&args.usher, &args.data, sizes, args.keep)?;
-        bench.run(&args.only).await?;
+        let mut bench = Bench::new(Settings {
+            usher: &args.usher,
+            data: &args.data,
+            sizes,
+            keep: args.keep,
+            engine: args.storage,
+            profile: args.profile,
+        })
+        .await?;
+        bench
+            .run(
+                args.profile
+                    .as_slice()
+                    .first()
+                    .map_or(&*args.only, std::slice::from_ref),
+            )
+            .await?;
         Ok::<Report, anyhow::Error>(bench.into_report())
     })?;
     if args.json {

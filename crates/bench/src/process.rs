@@ -61,6 +61,11 @@ impl Process {
         self.address
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has spent so far.
     pub(crate) fn cpu(&self) -> Result<Cpu> {
         let folder = format!("/proc/{}", self.child.id());
@@ -117,13 +122,40 @@ impl Cpu {
     }
 }
 
-/// `utime` and `stime`, fields 14 and 15. The name in field 2 may hold anything, so counting begins behind it.
+/// What the processes that this one started and waited for spent, and theirs.
+pub(crate) fn ended_children(process: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the process is gone")?;
+    two_times(&stat, 15).context("stat has another form")
+}
+
+/// The process that started this one.
+pub(crate) fn parent(process: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    fields(&stat)?.nth(3)?.parse().ok()
+}
+
+/// What a process with one thread spent so far.
+pub(crate) fn on_cpu_of(process: u32) -> Option<Duration> {
+    on_cpu(&fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?)
+}
+
+/// `utime` and `stime`, fields 14 and 15; those of children that ended are the next two (`man 5 proc_pid_stat`).
 fn user_and_system(stat: &str) -> Option<Duration> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
+    two_times(stat, 13)
+}
+
+/// The sum of two neighbouring fields, counted from 0.
+fn two_times(stat: &str, first: usize) -> Option<Duration> {
+    let mut fields = fields(stat)?.skip(first);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(Duration::from_millis((user + system) * 1000 / TICKS_PER_SECOND))
+}
+
+/// The fields, with two empty ones in place of the id and of the name, which may hold anything.
+fn fields(stat: &str) -> Option<impl Iterator<Item = &str>> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some(["", ""].into_iter().chain(fields.split_whitespace()))
 }
 
 /// The first field of `schedstat`: nanoseconds on a core.
@@ -155,6 +187,8 @@ mod tests {
     fn what_linux_says_is_read() {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 4 0 100 0 0";
         assert_eq!(user_and_system(stat), Some(Duration::from_secs(3)));
+        assert_eq!(two_times(stat, 15), Some(Duration::ZERO));
+        assert_eq!(fields(stat).unwrap().nth(3), Some("1"));
         assert_eq!(on_cpu("1500000 77 3\n"), Some(Duration::from_micros(1500)));
         let status = "Name:\tusher\nVmRSS:\t  900 kB\nRssAnon:\t     512 kB\n";
         assert_eq!(rss_anon(status), Some(512 * 1024));

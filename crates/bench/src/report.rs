@@ -7,10 +7,16 @@ use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
 use crate::measure::Section;
 
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
+/// The lines between which the table of a run on this database is in a file.
+const fn markers(engine: Engine) -> (&'static str, &'static str) {
+    match engine {
+        Engine::Sqlite => ("<!-- bench:begin -->", "<!-- bench:end -->"),
+        Engine::Postgres => ("<!-- bench:postgres:begin -->", "<!-- bench:postgres:end -->"),
+    }
+}
 
 /// What a figure counts, and how it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +121,7 @@ impl Row {
     }
 
     /// Whether every target is met; `None` without any.
-    fn passed(&self) -> Option<bool> {
+    pub(crate) fn passed(&self) -> Option<bool> {
         let meets = |target: &Target| match *target {
             Target::AtLeast(bound) => self.value >= bound,
             Target::AtMost(bound) => self.value <= bound,
@@ -169,12 +175,14 @@ impl Row {
 }
 
 /// All rows of a run, and where it was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Report {
     /// The machine and what else ran on it.
     pub(crate) machine: String,
     /// Whether the sizes are those of the targets.
     pub(crate) full: bool,
+    /// Where the server kept its data.
+    pub(crate) engine: Engine,
     /// The lines.
     pub(crate) rows: Vec<Row>,
 }
@@ -211,6 +219,7 @@ impl Report {
     pub(crate) fn json(&self) -> Value {
         json!({
             "machine": self.machine,
+            "storage": self.engine.word(),
             "full": self.full,
             "missed": self.missed(),
             "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
@@ -221,16 +230,17 @@ impl Report {
     pub(crate) fn write_into(&self, file: &Path) -> Result<()> {
         let shown = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-        let text = replace_between(&text, &self.text())
-            .with_context(|| format!("{shown} needs the lines {BEGIN} and {END}, in this order"))?;
+        let (begin, end) = markers(self.engine);
+        let text = replace_between(&text, (begin, end), &self.text())
+            .with_context(|| format!("{shown} needs the lines {begin} and {end}, in this order"))?;
         fs::write(file, text).with_context(|| format!("cannot write {shown}"))
     }
 }
 
-fn replace_between(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+fn replace_between(text: &str, (begin, end): (&str, &str), table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n{table}\n{end}{after}"))
 }
 
 fn thousands(value: f64) -> String {
@@ -284,10 +294,20 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_markers_is_replaced() {
-        let text = format!("# Performance\n{BEGIN}\nold\n{END}\nmore\n");
-        let expected = format!("# Performance\n{BEGIN}\nnew\n{END}\nmore\n");
-        assert_eq!(replace_between(&text, "new"), Some(expected));
-        assert_eq!(replace_between("no markers", "new"), None);
+        let [of_sqlite, of_postgres] = [Engine::Sqlite, Engine::Postgres].map(markers);
+        let file = |first, second| {
+            format!(
+                "# Performance\n{}\n{first}\n{}\nmore\n{}\n{second}\n{}\n",
+                of_sqlite.0, of_sqlite.1, of_postgres.0, of_postgres.1
+            )
+        };
+        let text = file("old", "old");
+        assert_eq!(replace_between(&text, of_sqlite, "new"), Some(file("new", "old")));
+        assert_eq!(
+            replace_between(&text, of_postgres, "new"),
+            Some(file("old", "new"))
+        );
+        assert_eq!(replace_between("no markers", of_sqlite, "new"), None);
     }
 
     #[test]

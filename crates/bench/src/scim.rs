@@ -11,12 +11,31 @@ pub(crate) fn user_name(number: usize) -> String {
     format!("person.{number:07}@bench.example")
 }
 
+/// The `displayName` of the user with this number.
+pub(crate) fn display_name(number: usize) -> String {
+    format!("Person {number}")
+}
+
+/// The `externalId` of the user with this number.
+pub(crate) fn external_user_id(number: usize) -> Uuid {
+    external_id(1, number)
+}
+
+/// What is kept of [`user`]: all but its schemas and `meta`.
+pub(crate) fn stored_user(number: usize) -> String {
+    let body = user(number);
+    let start = body.find(r#""externalId""#).expect("the body has this");
+    let meta = r#""meta":{"resourceType":"User"},"#;
+    format!("{{{}", body[start..].replacen(meta, "", 1))
+}
+
 /// The body of `POST /Users`.
 pub(crate) fn user(number: usize) -> String {
     let name = user_name(number);
     format!(
-        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":"{}","userName":"{name}","active":true,"displayName":"Person {number}","emails":[{{"primary":true,"type":"work","value":"{name}"}}],"meta":{{"resourceType":"User"}},"name":{{"formatted":"Given{number} Family{number}","familyName":"Family{number}","givenName":"Given{number}"}},"title":"Secretary","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{{"department":"Board office","employeeNumber":"{number}"}}}}"#,
-        external_id(1, number)
+        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":"{}","userName":"{name}","active":true,"displayName":"{}","emails":[{{"primary":true,"type":"work","value":"{name}"}}],"meta":{{"resourceType":"User"}},"name":{{"formatted":"Given{number} Family{number}","familyName":"Family{number}","givenName":"Given{number}"}},"title":"Secretary","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{{"department":"Board office","employeeNumber":"{number}"}}}}"#,
+        external_user_id(number),
+        display_name(number)
     )
 }
 
@@ -88,6 +107,7 @@ mod tests {
         let users = [Uuid::nil(), external_id(1, 1)];
         for body in [
             user(7),
+            stored_user(7),
             group("Board", 7),
             members("Add", &users),
             members_one_by_one("Remove", &users),
@@ -97,6 +117,14 @@ mod tests {
             assert!(read.is_ok(), "{body}");
         }
         assert_eq!(members_one_by_one("Add", &users).matches("\"op\"").count(), 2);
+    }
+
+    #[test]
+    fn what_is_stored_has_neither_schemas_nor_meta() {
+        let stored: serde_json::Value = serde_json::from_str(&stored_user(7)).unwrap();
+        let keys: Vec<_> = stored.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys[..2], ["externalId", "userName"]);
+        assert!(!keys.contains(&"meta") && keys.len() == 9 - 1, "{keys:?}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) struct Sizes {
     pub(crate) syncs: usize,
     /// Requests to the bare route.
     pub(crate) bare_requests: usize,
+    /// Commits of PostgreSQL alone.
+    pub(crate) commits: usize,
     /// Users that are members of many groups.
     pub(crate) users: usize,
     /// Groups that are filled at once.
@@ -43,6 +45,16 @@ pub(crate) struct Sizes {
     pub(crate) pull_most: usize,
     /// People in the groups of the largest read.
     pub(crate) pull_people: usize,
+    /// Users of a first synchronisation.
+    pub(crate) sync_users: usize,
+    /// Members of all its groups together.
+    pub(crate) sync_members: usize,
+    /// Members of each of its groups.
+    pub(crate) sync_group: usize,
+    /// Numbers of users between which nothing may change.
+    pub(crate) growth_users: [usize; 3],
+    /// Rounds in which they take turns.
+    pub(crate) growth_rounds: usize,
 }
 
 impl Sizes {
@@ -52,6 +64,7 @@ impl Sizes {
         in_flight: 16,
         syncs: 500,
         bare_requests: 150_000,
+        commits: 50_000,
         users: 100_000,
         groups: 16,
         group_size: 5_000,
@@ -68,6 +81,11 @@ impl Sizes {
         pull_rounds: 20,
         pull_most: 1_000_000,
         pull_people: 100_000,
+        sync_users: 100_000,
+        sync_members: 1_000_000,
+        sync_group: 10_000,
+        growth_users: [1_000, 100_000, 1_000_000],
+        growth_rounds: 24,
     };
 
     /// For trying.
@@ -76,6 +94,7 @@ impl Sizes {
         in_flight: 16,
         syncs: 50,
         bare_requests: 10_000,
+        commits: 2_000,
         users: 3_000,
         groups: 16,
         group_size: 300,
@@ -92,5 +111,10 @@ impl Sizes {
         pull_rounds: 4,
         pull_most: 10_000,
         pull_people: 2_000,
+        sync_users: 1_000,
+        sync_members: 10_000,
+        sync_group: 1_000,
+        growth_users: [1_000, 3_000, 10_000],
+        growth_rounds: 4,
     };
 }

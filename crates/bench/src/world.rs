@@ -15,11 +15,12 @@ use usher_storage::query::room::RoomRow;
 use usher_storage::{Storage, StorageConfig, StorageError, query};
 use uuid::Uuid;
 
+use crate::ceiling::{Counts, Mark};
 use crate::client::Endpoint;
-use crate::database::Database;
-use crate::load::{Run, drive};
+use crate::engine::Engine;
+use crate::load::{Run, Side, drive};
 use crate::process::Process;
-use crate::scim;
+use crate::{postgres, scim, sqlite};
 
 /// The brake is on, so that its work is measured, and never stops anybody. Under `restore` a reactivation brings the
 /// memberships back, which is the longer way.
@@ -27,9 +28,6 @@ const CONFIG: &str = r#"
 [organisation]
 name = "Bench"
 domains = ["bench.example"]
-
-[storage]
-url = "sqlite:usher.db"
 
 [server]
 listen = "127.0.0.1:0"
@@ -46,80 +44,210 @@ reactivation = "restore"
 "#;
 
 /// The level at which people start in the rooms here: the lowest that a source may give.
-const LEVEL: &str = "restricted_user";
+pub(crate) const LEVEL: &str = "restricted_user";
 
-/// A deployment.
-pub(crate) struct World {
-    folder: TempDir,
-    /// The server.
+/// Where the data of a deployment are.
+pub(crate) enum Place {
+    /// SQLite's file.
+    File(PathBuf),
+    /// A database of PostgreSQL, gone with this.
+    Database(usher_testpg::Database),
+}
+
+impl Place {
+    /// The value of `storage.url`.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::File(path) => format!("sqlite:{}", path.display()),
+            Self::Database(database) => database.url(),
+        }
+    }
+
+    /// Which database this is.
+    pub(crate) const fn engine(&self) -> Engine {
+        match self {
+            Self::File(_) => Engine::Sqlite,
+            Self::Database(_) => Engine::Postgres,
+        }
+    }
+
+    /// How many rows each table has now.
+    pub(crate) async fn counts(&self) -> Result<Counts> {
+        match self {
+            Self::File(path) => sqlite::Database::open(path)?.counts(),
+            Self::Database(database) => postgres::Database::open(&database.url()).await?.counts().await,
+        }
+    }
+
+    /// How much of the disk it takes, in bytes.
+    pub(crate) async fn size(&self) -> Result<u64> {
+        match self {
+            Self::File(path) => Ok(std::fs::metadata(path)?.len()),
+            Self::Database(database) => postgres::Database::open(&database.url()).await?.size().await,
+        }
+    }
+
+    /// This moment.
+    pub(crate) async fn mark(&self) -> Result<Mark> {
+        let counts = self.counts().await?;
+        let last_event = match self {
+            Self::File(path) => sqlite::Database::open(path)?.last_event()?,
+            Self::Database(database) => {
+                postgres::Database::open(&database.url())
+                    .await?
+                    .last_event()
+                    .await?
+            }
+        };
+        Ok(Mark { counts, last_event })
+    }
+}
+
+/// How a deployment is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'b> {
+    /// The server's binary.
+    pub(crate) usher: &'b Path,
+    /// The folder for the folder.
+    pub(crate) data: &'b Path,
+    /// Whether the folder stays.
+    pub(crate) keep: bool,
+}
+
+/// A server of a deployment.
+pub(crate) struct Node {
+    /// Its process.
     pub(crate) server: Process,
     /// Its SCIM root.
     pub(crate) scim: Endpoint,
-    operations: Endpoint,
+    /// The API and what it says of itself.
+    pub(crate) operations: Endpoint,
+}
+
+impl Node {
+    /// How the load reaches it.
+    pub(crate) fn side(&self) -> Side<'_> {
+        Side {
+            endpoint: &self.scim,
+            server: &self.server,
+        }
+    }
+
+    /// How many statements it has run since it started, as `/metrics` says.
+    pub(crate) async fn statements(&self) -> Result<u64> {
+        let call = self.operations.get("/metrics");
+        let answer = self
+            .operations
+            .connect()
+            .await?
+            .send(call)
+            .await?
+            .expect(&[200])?;
+        metric(
+            &String::from_utf8_lossy(&answer.body),
+            "usher_storage_statements_total",
+        )
+    }
+}
+
+/// A deployment.
+pub(crate) struct World {
+    // Dropped in this order: the server first, then what it works on.
+    /// The server, or the first of several.
+    pub(crate) node: Node,
+    place: Place,
+    folder: TempDir,
+    usher: PathBuf,
+    tokens: Tokens,
     /// The ids of all users, in the order of their creation.
     pub(crate) users: Vec<Uuid>,
     groups: usize,
     rooms: usize,
 }
 
+/// What the load says who it is with.
+struct Tokens {
+    scim: String,
+    api: String,
+}
+
 impl World {
-    /// Starts the server on a new folder in `data`.
-    pub(crate) async fn start(usher: &Path, data: &Path, keep: bool) -> Result<Self> {
+    /// Starts a server on a new folder: on a file in it, or on this database.
+    pub(crate) async fn start(
+        setting: Setting<'_>,
+        database: Option<usher_testpg::Database>,
+    ) -> Result<Self> {
         let mut folder = tempfile::Builder::new()
             .prefix("bench-")
-            .tempdir_in(data)
-            .with_context(|| format!("cannot make a folder in {}", data.display()))?;
-        folder.disable_cleanup(keep);
+            .tempdir_in(setting.data)
+            .with_context(|| format!("cannot make a folder in {}", setting.data.display()))?;
+        folder.disable_cleanup(setting.keep);
+        let usher = setting.usher;
         let usher = usher
             .canonicalize()
             .with_context(|| format!("there is no {}; run `cargo xtask bench`", usher.display()))?;
+        let place = match database {
+            Some(database) => Place::Database(database),
+            None => Place::File(folder.path().join("usher.db")),
+        };
         let config = folder.path().join("usher.toml");
-        std::fs::write(&config, CONFIG)?;
-
-        let token = token(&usher, &config, folder.path(), ["--source", "idp"])?;
-        let mut serve = command(&usher, folder.path());
-        serve.arg("serve").arg("--config").arg(&config);
-        let server = Process::start(serve, &folder.path().join("usher.log")).await?;
+        std::fs::write(&config, format!("{CONFIG}\n[storage]\nurl = {:?}\n", place.url()))?;
+        let tokens = Tokens {
+            scim: token(&usher, &config, folder.path(), ["--source", "idp"])?,
+            api: token(&usher, &config, folder.path(), ["--role", "admin"])?,
+        };
         Ok(Self {
-            scim: Endpoint::new(server.address(), "/scim/idp/v2", Some(&token))?,
-            operations: Endpoint::new(server.address(), "", None)?,
+            node: node(&usher, folder.path(), &tokens, 0).await?,
+            place,
             folder,
-            server,
+            usher,
+            tokens,
             users: Vec::new(),
             groups: 0,
             rooms: 0,
         })
     }
 
-    /// Where its data are.
+    /// Starts one more server on the same database.
+    pub(crate) async fn another_node(&self, number: usize) -> Result<Node> {
+        node(&self.usher, self.folder.path(), &self.tokens, number).await
+    }
+
+    /// Where its files are.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The database file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder().join("usher.db")
+    /// Where its data are.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The storage beside the server.
+    pub(crate) async fn storage(&self) -> Result<Storage> {
+        Ok(Storage::open(StorageConfig {
+            readers: 1,
+            ..StorageConfig::new(self.place.url())
+        })
+        .await?)
     }
 
     /// How many rows of members there are.
-    pub(crate) fn member_rows(&self) -> Result<usize> {
-        let counts = Database::open(&self.database())?.counts()?;
+    pub(crate) async fn member_rows(&self) -> Result<usize> {
+        let counts = self.place.counts().await?;
         Ok(usize::try_from(counts.get("group_member").copied().unwrap_or(0))?)
     }
 
     /// Creates users until there are `count`, `in_flight` at a time.
-    pub(crate) async fn create_users(&mut self, count: usize, in_flight: usize) -> Result<Option<Run>> {
+    pub(crate) async fn create_users(&mut self, count: usize, in_flight: usize) -> Result<Run> {
         let first = self.users.len();
-        if first >= count {
-            return Ok(None);
-        }
         let ids = RefCell::new(vec![Uuid::nil(); count - first]);
         let run = drive(
-            &self.scim,
-            &self.server,
+            &self.node.scim,
+            &self.node.server,
             count - first,
             in_flight,
-            |number| self.scim.post("/Users", scim::user(first + number)),
+            |number| self.node.scim.post("/Users", scim::user(first + number)),
             |number, answer| {
                 ids.borrow_mut()[number] = id(&answer.expect(&[201])?.json()?)?;
                 Ok(())
@@ -130,7 +258,7 @@ impl World {
         // Ids sort by the moment of creation, which differs from the order of asking by what was in flight.
         ids.sort_unstable();
         self.users.extend(ids);
-        Ok(Some(run))
+        Ok(run)
     }
 
     /// Creates groups that lead nowhere.
@@ -139,13 +267,14 @@ impl World {
         self.groups += count;
         let ids = RefCell::new(vec![Uuid::nil(); count]);
         drive(
-            &self.scim,
-            &self.server,
+            &self.node.scim,
+            &self.node.server,
             count,
             1,
             |number| {
                 let number = first + number;
-                self.scim
+                self.node
+                    .scim
                     .post("/Groups", scim::group(&format!("Group {number}"), number))
             },
             |number, answer| {
@@ -163,12 +292,7 @@ impl World {
         let groups = self.create_groups(count).await?;
         let first = self.rooms;
         self.rooms += count;
-        let url = format!("sqlite:{}", self.database().display());
-        let storage = Storage::open(StorageConfig {
-            readers: 1,
-            ..StorageConfig::new(url)
-        })
-        .await?;
+        let storage = self.storage().await?;
         let draw = Draw::new(&SystemClock);
         let mapped = groups.clone();
         storage
@@ -196,13 +320,13 @@ impl World {
     /// Sends PATCHes, `(group, body)` each.
     pub(crate) async fn patch_groups(&self, patches: &[(Uuid, String)], in_flight: usize) -> Result<Run> {
         drive(
-            &self.scim,
-            &self.server,
+            &self.node.scim,
+            &self.node.server,
             patches.len(),
             in_flight,
             |number| {
                 let (group, body) = &patches[number];
-                self.scim.patch(&format!("/Groups/{group}"), body.clone())
+                self.node.scim.patch(&format!("/Groups/{group}"), body.clone())
             },
             |_, answer| answer.expect(&[200, 204]).map(drop),
         )
@@ -218,21 +342,22 @@ impl World {
         self.patch_groups(&patches, 1).await
     }
 
-    /// How many statements the server has run since it started, as `/metrics` says.
+    /// How many statements the server has run since it started.
     pub(crate) async fn statements(&self) -> Result<u64> {
-        let call = self.operations.get("/metrics");
-        let answer = self
-            .operations
-            .connect()
-            .await?
-            .send(call)
-            .await?
-            .expect(&[200])?;
-        metric(
-            &String::from_utf8_lossy(&answer.body),
-            "usher_storage_statements_total",
-        )
+        self.node.statements().await
     }
+}
+
+/// A server on the config that is in the folder already.
+async fn node(usher: &Path, folder: &Path, tokens: &Tokens, number: usize) -> Result<Node> {
+    let mut serve = command(usher, folder);
+    serve.arg("serve").arg("--config").arg(folder.join("usher.toml"));
+    let server = Process::start(serve, &folder.join(format!("usher-{number}.log"))).await?;
+    Ok(Node {
+        scim: Endpoint::new(server.address(), "/scim/idp/v2", Some(&tokens.scim))?,
+        operations: Endpoint::new(server.address(), "", Some(&tokens.api))?,
+        server,
+    })
 }
 
 /// A counter without labels in what `/metrics` answers.

@@ -5,15 +5,16 @@ use uuid::Uuid;
 
 use super::{Bench, SPARE_GROUPS, Section, progress};
 use crate::client::Call;
+use crate::engine::Engine;
 use crate::load::drive;
-use crate::report::Target;
+use crate::report::{Row, Target, Unit};
 use crate::scim;
 use crate::sizes::Sizes;
 use crate::world::World;
 
 /// What one write does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Write {
+pub(super) enum Write {
     Deactivate,
     Reactivate,
     Add,
@@ -22,7 +23,7 @@ enum Write {
 }
 
 impl Write {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Deactivate => "deactivate",
             Self::Reactivate => "reactivate",
@@ -41,8 +42,7 @@ pub(super) const fn users(sizes: &Sizes) -> usize {
 impl Bench {
     pub(super) async fn incremental(&mut self, world: &mut World) -> Result<()> {
         let groups = world.create_mapped_groups(SPARE_GROUPS).await?;
-        let first = self.sizes.users;
-        let people = world.users[first..first + users(&self.sizes)].to_vec();
+        let people = world.users[self.spare(Section::Incremental)].to_vec();
         let (inside, outside) = people.split_at(self.sizes.increments);
         for (place, group) in groups.iter().enumerate() {
             let here: Vec<Uuid> = inside.iter().skip(place).step_by(groups.len()).copied().collect();
@@ -64,31 +64,41 @@ impl Bench {
         let single = self.sizes.single_increments.min(people.len() / 2);
         let many = people.len() - single;
 
-        let statements = world.statements().await?;
+        let before = self.spent(world).await?;
         let run = drive(
-            &world.scim,
-            &world.server,
+            &world.node.scim,
+            &world.node.server,
             many,
             self.sizes.in_flight,
             call,
             |_, answer| answer.expect(&[200, 204]).map(drop),
         )
         .await?;
-        let statements = (world.statements().await? - statements) as f64 / many as f64;
+        let cost = self.since(&before, world, &run).await?;
         let what = format!("{}, {} in flight", write.name(), self.sizes.in_flight);
         let mut row = self
-            .cpu_row(Section::Incremental, what, &run)
-            .note(format!("{statements:.1} statements"));
-        row = if write == Write::AddAgain {
-            row.note("opens a suggestion to restore")
-        } else {
-            row.target(Target::AtMost(0.3)).note("aim 0.15 ms")
-        };
+            .cpu_row(Section::Incremental, what.clone(), &run)
+            .note(cost.note());
+        if write == Write::AddAgain {
+            row = row.note("opens a suggestion to restore");
+        } else if self.engine == Engine::Sqlite {
+            row = row.target(Target::AtMost(0.3)).note("aim 0.15 ms");
+        }
         self.row(row);
+        if let Some(commits) = self.commits {
+            let row = Row::new(
+                Section::Incremental,
+                format!("{what}: rate"),
+                Unit::PerSecond,
+                run.rate(),
+            );
+            self.row(row.ceiling(Some(commits)));
+        }
+        self.beside(Section::Incremental, &what, cost);
 
         let run = drive(
-            &world.scim,
-            &world.server,
+            &world.node.scim,
+            &world.node.server,
             single,
             1,
             |place| call(many + place),
@@ -103,17 +113,18 @@ impl Bench {
         let sync = self
             .sync_ms
             .map(|ms| format!("a sync of the disk takes {ms:.2} ms"));
-        self.row(sync.into_iter().fold(row, crate::report::Row::note));
+        self.row(sync.into_iter().fold(row, Row::note));
         Ok(())
     }
 }
 
-fn call(world: &World, write: Write, user: Uuid, group: Uuid) -> Call {
+/// The request.
+pub(super) fn call(world: &World, write: Write, user: Uuid, group: Uuid) -> Call {
     let (path, body) = match write {
         Write::Deactivate => (format!("/Users/{user}"), scim::active(false)),
         Write::Reactivate => (format!("/Users/{user}"), scim::active(true)),
         Write::Add | Write::AddAgain => (format!("/Groups/{group}"), scim::members("Add", &[user])),
         Write::Remove => (format!("/Groups/{group}"), scim::members("Remove", &[user])),
     };
-    world.scim.patch(&path, body)
+    world.node.scim.patch(&path, body)
 }

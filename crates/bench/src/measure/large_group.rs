@@ -4,7 +4,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::{Bench, Section, progress};
-use crate::load::quantile;
+use crate::load::median;
 use crate::report::{Row, Target, Unit};
 use crate::scim;
 use crate::sizes::Sizes;
@@ -39,8 +39,7 @@ impl Bench {
             .await?;
 
         progress("large group: one member at a time");
-        let first = self.sizes.users + super::incremental::users(&self.sizes);
-        let newcomers = &world.users[first..first + users(&self.sizes)];
+        let newcomers = &world.users[self.spare(Section::LargeGroup)];
         let (to_large, to_small) = newcomers.split_at(newcomers.len() / 2);
         let side = |group, newcomers| Side {
             group,
@@ -126,9 +125,4 @@ impl Bench {
     fn in_block<'w>(&self, newcomers: &'w [Uuid], block: usize) -> &'w [Uuid] {
         &newcomers[block * self.sizes.block..(block + 1) * self.sizes.block]
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    quantile(&values, 0.5)
 }

@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use anyhow::{Result, ensure};
 
+use super::beside::Cost;
 use super::{Bench, Section, progress};
 use crate::client::Call;
+use crate::engine::Engine;
 use crate::load::{Run, drive};
 use crate::report::{Row, Target, Unit};
 use crate::scim;
@@ -39,7 +41,7 @@ impl Lookup {
             ),
             Self::ById => format!("/Users/{}", world.users[place]),
         };
-        world.scim.get(&path)
+        world.node.scim.get(&path)
     }
 }
 
@@ -83,9 +85,13 @@ impl Bench {
         }
         let data = format!("among {} people in a group each", world.users.len());
         for lookup in Lookup::ALL {
-            let row = self.looked_up(world, lookup, Order::Creation, &data).await?;
-            self.row(row.target(Target::ShareOfCeiling(0.5)));
-            let row = self.looked_up(world, lookup, Order::Random, &data).await?;
+            let (what, row, cost) = self.looked_up(world, lookup, Order::Creation, &data).await?;
+            self.row(match self.engine {
+                Engine::Sqlite => row.target(Target::ShareOfCeiling(0.5)),
+                Engine::Postgres => row,
+            });
+            self.beside(Section::Lookups, &what, cost);
+            let (_, row, _) = self.looked_up(world, lookup, Order::Random, &data).await?;
             self.row(row);
         }
         Ok(())
@@ -94,44 +100,47 @@ impl Bench {
     /// The same when everything is loaded, to see what growth costs. Answers are longer then: they name the groups.
     pub(super) async fn lookups_at_the_end(&mut self, world: &World) -> Result<()> {
         progress("lookups at the end");
-        let data = format!("among {} member rows", world.member_rows()?);
+        let data = format!("among {} member rows", world.member_rows().await?);
         for lookup in Lookup::ALL {
-            let row = self.looked_up(world, lookup, Order::Random, &data).await?;
+            let (_, row, _) = self.looked_up(world, lookup, Order::Random, &data).await?;
             self.row(row);
         }
         Ok(())
     }
 
-    async fn looked_up(&self, world: &World, lookup: Lookup, order: Order, data: &str) -> Result<Row> {
+    async fn looked_up(
+        &self,
+        world: &World,
+        lookup: Lookup,
+        order: Order,
+        data: &str,
+    ) -> Result<(String, Row, Cost)> {
         let length = Cell::new(0);
         // What is asked often is in memory; the first requests bring it there.
         self.ask(world, lookup, order, 0..self.sizes.lookups / 4, &length)
             .await?;
-        let statements = world.statements().await?;
+        let before = self.spent(world).await?;
         length.set(0);
         // Others than those who were asked for already.
         let measured = self.sizes.lookups / 4..self.sizes.lookups / 4 + self.sizes.lookups;
         let run = self.ask(world, lookup, order, measured, &length).await?;
-        let statements = (world.statements().await? - statements) as f64 / run.requests as f64;
-        let row = Row::new(
-            Section::Lookups,
-            format!(
-                "{}, {}, {data}, {} in flight",
-                lookup.name(),
-                order.name(),
-                self.sizes.in_flight
-            ),
-            Unit::PerSecond,
-            run.rate(),
+        let cost = self.since(&before, world, &run).await?;
+        let what = format!(
+            "{}, {}, {data}, {} in flight",
+            lookup.name(),
+            order.name(),
+            self.sizes.in_flight
         );
-        Ok(row
+        let row = Row::new(Section::Lookups, &*what, Unit::PerSecond, run.rate())
             .ceiling(self.bare.map(|bare| bare.rate))
             .note(format!(
-                "{:.3} ms CPU, {statements:.1} statements, {} bytes",
+                "{:.3} ms CPU, {}, {} bytes",
                 run.cpu_ms(),
+                cost.note(),
                 length.get() / run.requests
             ))
-            .note(run.latency_note()))
+            .note(run.latency_note());
+        Ok((what, row, cost))
     }
 
     /// Adds the lengths of the bodies to `length`.
@@ -144,8 +153,8 @@ impl Bench {
         length: &Cell<usize>,
     ) -> Result<Run> {
         drive(
-            &world.scim,
-            &world.server,
+            &world.node.scim,
+            &world.node.server,
             numbers.len(),
             self.sizes.in_flight,
             |number| lookup.call(world, order, numbers.start + number),

@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use super::{Bench, Section, progress};
-use crate::database::Database;
 use crate::report::{Row, Target, Unit};
 use crate::scim;
 use crate::world::World;
@@ -19,7 +18,7 @@ const MEBIBYTE: f64 = 1024.0 * 1024.0;
 impl Bench {
     /// Pushes members until there are as many rows as asked for, over HTTP, into groups that lead nowhere.
     pub(super) async fn fill(&mut self, world: &mut World) -> Result<()> {
-        let missing = self.sizes.member_rows.saturating_sub(world.member_rows()?);
+        let missing = self.sizes.member_rows.saturating_sub(world.member_rows().await?);
         if missing == 0 {
             return Ok(());
         }
@@ -56,14 +55,14 @@ impl Bench {
         Ok(())
     }
 
-    pub(super) fn memory(&mut self, world: &World) -> Result<()> {
-        let counts = Database::open(&world.database())?.counts()?;
-        let size = std::fs::metadata(world.database())?.len();
+    pub(super) async fn memory(&mut self, world: &World) -> Result<()> {
+        let counts = world.place().counts().await?;
+        let size = world.place().size().await?;
         let row = Row::new(
             Section::Memory,
             "RssAnon of the server at the end",
             Unit::Mebibytes,
-            world.server.anonymous_memory()? as f64 / MEBIBYTE,
+            world.node.server.anonymous_memory()? as f64 / MEBIBYTE,
         );
         self.row(row.target(Target::AtMost(100.0)).note(format!(
             "{} users, {} member rows, {} memberships, {} events; database {:.0} MiB",

@@ -1,28 +1,40 @@
 //! What is measured, in the order in which the data grow.
 
+mod beside;
+mod commits;
+mod first_sync;
+mod growth;
 mod incremental;
 mod large_group;
+mod locks;
 mod lookups;
 mod machine;
 mod memberships;
 mod memory;
+mod nodes;
 mod pull;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use crate::client::Endpoint;
 use crate::disk;
+use crate::engine::Engine;
 use crate::load::drive;
+use crate::postgres::Postgres;
 use crate::process::Process;
+use crate::profile::Profile;
 use crate::report::{Report, Row, Unit};
 use crate::sizes::Sizes;
-use crate::world::World;
+use crate::world::{Setting, World};
+use beside::Samples;
 
-/// Users beside the bulk, who are in one group at most: those whom the incremental writes are about.
+/// Groups of the people whom the single writes are about: as many as there are requests in flight, so that each connection
+/// can have one of its own.
 const SPARE_GROUPS: usize = 16;
 
 /// A part of the table.
@@ -32,12 +44,18 @@ pub(crate) enum Section {
     Disk,
     /// The bare route.
     Bare,
+    /// What PostgreSQL commits alone.
+    Commits,
     /// Creating users.
     Users,
-    /// Memberships in PATCHes of 100, beside SQLite alone.
+    /// Memberships in PATCHes of 100, beside the database alone.
     Memberships,
     /// Single writes: deactivate, reactivate, add, remove.
     Incremental,
+    /// Whether requests about different people and groups wait for each other.
+    Locks,
+    /// One to three servers on one database.
+    Nodes,
     /// One member into a large and into a small group.
     LargeGroup,
     /// Lookups of users.
@@ -46,6 +64,10 @@ pub(crate) enum Section {
     Memory,
     /// Reading a provider, with servers of its own.
     Pull,
+    /// Everybody for the first time, with a server of its own.
+    FirstSync,
+    /// The same requests with few, many and very many users, with servers of their own.
+    Growth,
 }
 
 impl Section {
@@ -54,15 +76,65 @@ impl Section {
         match self {
             Self::Disk => "disk",
             Self::Bare => "bare",
+            Self::Commits => "commits",
             Self::Users => "users",
             Self::Memberships => "memberships",
             Self::Incremental => "incremental",
+            Self::Locks => "locks",
+            Self::Nodes => "nodes",
             Self::LargeGroup => "large-group",
             Self::Lookups => "lookups",
             Self::Memory => "memory",
             Self::Pull => "pull",
+            Self::FirstSync => "first-sync",
+            Self::Growth => "growth",
         }
     }
+
+    /// Whether it is measured on this database.
+    const fn is_for(self, engine: Engine) -> bool {
+        match self {
+            Self::Commits | Self::Locks | Self::Nodes => matches!(engine, Engine::Postgres),
+            Self::Memory | Self::Pull => matches!(engine, Engine::Sqlite),
+            _ => true,
+        }
+    }
+
+    /// Those that share a server, in the order in which its data grow.
+    const SERVED: [Self; 7] = [
+        Self::Lookups,
+        Self::Memberships,
+        Self::Incremental,
+        Self::Locks,
+        Self::Nodes,
+        Self::LargeGroup,
+        Self::Memory,
+    ];
+
+    /// Whether SQLite does the same in a run on PostgreSQL, to be compared.
+    const fn is_compared(self) -> bool {
+        matches!(
+            self,
+            Self::Users | Self::Lookups | Self::Memberships | Self::Incremental
+        )
+    }
+}
+
+/// What a run is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings<'s> {
+    /// The server's binary.
+    pub(crate) usher: &'s Path,
+    /// The folder for the data; it decides which disk is measured.
+    pub(crate) data: &'s Path,
+    /// How much is loaded and asked.
+    pub(crate) sizes: Sizes,
+    /// Whether data stay.
+    pub(crate) keep: bool,
+    /// Where the server keeps its data.
+    pub(crate) engine: Engine,
+    /// The section to look into.
+    pub(crate) profile: Option<Section>,
 }
 
 /// What the bare route does: the ceiling of rates and the least CPU of a request.
@@ -78,49 +150,94 @@ pub(crate) struct Bench {
     data: PathBuf,
     sizes: Sizes,
     keep: bool,
+    engine: Engine,
+    /// The cluster, in a run on PostgreSQL.
+    postgres: Option<Postgres>,
     report: Report,
     bare: Option<Bare>,
+    /// Commits a second of PostgreSQL alone.
+    commits: Option<f64>,
     sync_ms: Option<f64>,
+    /// Whether what runs now is only there to be compared with.
+    compared: bool,
+    samples: Samples,
+    profile: Option<Section>,
 }
 
 impl Bench {
-    /// Prepares a run on the disk that holds `data`.
-    pub(crate) fn new(usher: &Path, data: &Path, sizes: Sizes, keep: bool) -> Result<Self> {
-        std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    /// Prepares a run on the disk that holds the folder of the data.
+    pub(crate) async fn new(settings: Settings<'_>) -> Result<Self> {
+        let shown = settings.data.display();
+        std::fs::create_dir_all(settings.data).with_context(|| format!("cannot make {shown}"))?;
+        let mut machine = machine::describe()?;
+        let postgres = match settings.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => {
+                progress("starting PostgreSQL");
+                let postgres = Postgres::start().await?;
+                machine = format!("{machine}; {}", postgres.describe().await?);
+                Some(postgres)
+            }
+        };
         Ok(Self {
-            usher: usher.to_owned(),
+            usher: settings.usher.to_owned(),
             // A server runs in the folder of its data.
-            data: data.canonicalize()?,
-            sizes,
-            keep,
+            data: settings.data.canonicalize()?,
+            sizes: settings.sizes,
+            keep: settings.keep,
+            engine: settings.engine,
+            postgres,
             report: Report {
-                machine: machine::describe()?,
-                full: sizes.full,
+                machine,
+                full: settings.sizes.full,
+                engine: settings.engine,
                 rows: Vec::new(),
             },
             bare: None,
+            commits: None,
             sync_ms: None,
+            compared: false,
+            samples: Samples::default(),
+            profile: settings.profile,
         })
     }
 
     /// Measures these groups, or all for none.
     pub(crate) async fn run(&mut self, only: &[Section]) -> Result<()> {
-        let wanted = |section: Section| only.is_empty() || only.contains(&section);
-        let rated = [Section::Bare, Section::Incremental, Section::Lookups];
-        if wanted(Section::Disk) || wanted(Section::Incremental) {
+        let engine = self.engine;
+        if let Some(section) = only.iter().find(|section| !section.is_for(engine)) {
+            bail!("{} is not measured on {}", section.name(), engine.label());
+        }
+        let wanted =
+            |section: Section| section.is_for(engine) && (only.is_empty() || only.contains(&section));
+        let any = |sections: &[Section]| sections.iter().any(|section| wanted(*section));
+        if any(&[Section::Disk, Section::Incremental]) {
             self.disk("before")?;
         }
-        if rated.into_iter().any(wanted) {
+        if any(&[Section::Bare, Section::Incremental, Section::Lookups]) {
             self.bare().await?;
         }
-        let served = Section::value_variants().iter().any(|section| {
-            !matches!(section, Section::Disk | Section::Bare | Section::Pull) && wanted(*section)
-        });
-        if served {
+        if engine == Engine::Postgres
+            && any(&[
+                Section::Commits,
+                Section::Users,
+                Section::Incremental,
+                Section::Nodes,
+            ])
+        {
+            self.commits().await?;
+        }
+        if wanted(Section::Users) || any(&Section::SERVED) {
             self.served(&wanted).await?;
         }
         if wanted(Section::Pull) {
             self.pull().await?;
+        }
+        if wanted(Section::FirstSync) {
+            self.first_sync().await?;
+        }
+        if wanted(Section::Growth) {
+            self.growth().await?;
         }
         if wanted(Section::Disk) {
             self.disk("after")?;
@@ -133,44 +250,96 @@ impl Bench {
         self.report
     }
 
+    /// The sections that share a server. In a run on PostgreSQL there is a second one on SQLite, which does the same first
+    /// where the two are compared.
     async fn served(&mut self, wanted: &impl Fn(Section) -> bool) -> Result<()> {
-        progress("starting the server");
-        let mut world = World::start(&self.usher, &self.data, self.keep).await?;
-        if self.keep {
-            progress(&format!("the data stay in {}", world.folder().display()));
-        }
-        self.users(&mut world).await?;
-        if wanted(Section::Lookups) {
-            self.lookups(&mut world).await?;
-        }
-        if wanted(Section::Memberships) {
-            self.memberships(&mut world).await?;
-        }
-        if wanted(Section::Incremental) {
-            self.incremental(&mut world).await?;
-        }
-        if wanted(Section::LargeGroup) {
-            self.large_group(&mut world).await?;
-        }
-        if wanted(Section::Memory) {
-            self.fill(&mut world).await?;
+        let mut world = self.start(self.engine).await?;
+        let mut other = match self.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(self.start(Engine::Sqlite).await?),
+        };
+        for section in [Section::Users].into_iter().chain(Section::SERVED) {
+            // Everything is about users.
+            if section != Section::Users && !wanted(section) {
+                continue;
+            }
+            if let Some(other) = other.as_mut().filter(|_| section.is_compared()) {
+                self.compared = true;
+                self.section(section, other).await?;
+                self.compared = false;
+            }
+            self.section(section, &mut world).await?;
         }
         if wanted(Section::Lookups) && wanted(Section::Memory) {
             self.lookups_at_the_end(&world).await?;
         }
         if wanted(Section::Memory) {
-            self.memory(&world)?;
+            self.memory(&world).await?;
         }
         Ok(())
     }
 
+    async fn section(&mut self, section: Section, world: &mut World) -> Result<()> {
+        let profile = self.profiled(section, world)?;
+        match section {
+            Section::Users => self.users(world).await?,
+            Section::Lookups => self.lookups(world).await?,
+            Section::Memberships => self.memberships(world).await?,
+            Section::Incremental => self.incremental(world).await?,
+            Section::Locks => self.locks(world).await?,
+            Section::Nodes => self.nodes(world).await?,
+            Section::LargeGroup => self.large_group(world).await?,
+            Section::Memory => self.fill(world).await?,
+            Section::Disk
+            | Section::Bare
+            | Section::Commits
+            | Section::Pull
+            | Section::FirstSync
+            | Section::Growth => {}
+        }
+        profile.map_or(Ok(()), Profile::finish)
+    }
+
+    /// Looks into the server of this world, if that was asked for in this section.
+    fn profiled(&self, section: Section, world: &World) -> Result<Option<Profile>> {
+        if self.compared || self.profile != Some(section) {
+            return Ok(None);
+        }
+        let file = self
+            .data
+            .join(format!("profile-{}-{}", self.engine.word(), section.name()));
+        Profile::start(&world.node.server, &file)
+    }
+
+    /// A new deployment.
+    async fn start(&self, engine: Engine) -> Result<World> {
+        progress(&format!("starting a server on {}", engine.label()));
+        let setting = Setting {
+            usher: &self.usher,
+            data: &self.data,
+            keep: self.keep,
+        };
+        let database = match (engine, &self.postgres) {
+            (Engine::Postgres, Some(postgres)) => Some(postgres.database().await?),
+            _ => None,
+        };
+        let world = World::start(setting, database).await?;
+        if self.keep {
+            progress(&format!("its folder is {}", world.folder().display()));
+        }
+        Ok(world)
+    }
+
     fn row(&mut self, row: Row) {
-        self.report.rows.push(row);
+        if !self.compared {
+            self.report.rows.push(row);
+        }
     }
 
     fn disk(&mut self, when: &str) -> Result<()> {
         progress("disk");
-        let syncs = disk::syncs(&self.data, self.sizes.syncs)?;
+        let folder = self.postgres.as_ref().map_or(&*self.data, Postgres::folder);
+        let syncs = disk::syncs(folder, self.sizes.syncs)?;
         let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
         self.sync_ms.get_or_insert(ms(syncs.p50));
         let row = Row::new(
@@ -224,25 +393,44 @@ impl Bench {
     /// The users of the bulk and those that are spared for single writes.
     async fn users(&mut self, world: &mut World) -> Result<()> {
         progress("users");
-        let count = self.sizes.users + self.spare_users();
+        let count = self.sizes.users
+            + Section::SERVED
+                .map(|section| self.spared(section))
+                .iter()
+                .sum::<usize>();
+        let before = self.spent(world).await?;
         let run = world.create_users(count, self.sizes.in_flight).await?;
-        if let Some(run) = run {
-            let row = Row::new(
-                Section::Users,
-                format!("POST /Users, {} in flight", self.sizes.in_flight),
-                Unit::PerSecond,
-                run.rate(),
-            );
-            self.row(
-                row.note(format!("{:.3} ms CPU a request", run.cpu_ms()))
-                    .note(run.latency_note()),
-            );
-        }
+        let cost = self.since(&before, world, &run).await?;
+        let what = format!("POST /Users, {} in flight", self.sizes.in_flight);
+        let row = Row::new(Section::Users, &*what, Unit::PerSecond, run.rate())
+            .ceiling(self.commits)
+            .note(format!("{:.3} ms CPU a request", run.cpu_ms()))
+            .note(run.latency_note())
+            .note(cost.note());
+        self.row(row);
+        self.beside(Section::Users, &what, cost);
         Ok(())
     }
 
-    fn spare_users(&self) -> usize {
-        incremental::users(&self.sizes) + large_group::users(&self.sizes)
+    /// How many users a section has for itself, who are in one group at most.
+    fn spared(&self, section: Section) -> usize {
+        if !section.is_for(self.engine) {
+            return 0;
+        }
+        match section {
+            Section::Incremental => incremental::users(&self.sizes),
+            Section::Locks => locks::users(&self.sizes),
+            Section::Nodes => nodes::users(&self.sizes),
+            Section::LargeGroup => large_group::users(&self.sizes),
+            _ => 0,
+        }
+    }
+
+    /// Where they are among all users.
+    fn spare(&self, section: Section) -> Range<usize> {
+        let before = Section::SERVED.iter().take_while(|other| **other != section);
+        let first = self.sizes.users + before.map(|other| self.spared(*other)).sum::<usize>();
+        first..first + self.spared(section)
     }
 
     /// A row for the CPU that one request costs, beside the bare route's.

@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use usher_core::MappingState;
 
 use super::{Bench, Section, progress};
-use crate::ceiling::Ceiling;
-use crate::database::{Database, added};
+use crate::ceiling::added;
 use crate::load::quantile;
 use crate::provider::{CHANGES, Provider};
 use crate::reader::{LOOK, Read, Reader};
 use crate::report::{Row, Target, Unit};
+use crate::sqlite::{Ceiling, Database};
 
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
@@ -112,7 +112,7 @@ impl Bench {
         }
         // The account that reads keep of themselves is not what was read.
         expected.retain(|table, _| !ACCOUNT.contains(&table.as_str()));
-        let replay = ceiling.replay(&database.changes_after(last)?, &expected)?;
+        let replay = ceiling.replay(&database, last, &expected)?;
 
         let members = provider.members() as f64;
         let alone = drained + replay.elapsed;

@@ -1,11 +1,12 @@
 //! A look into the server's database from beside it: what its requests wrote.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params};
+
+use crate::ceiling::Counts;
 
 /// Tables that a change of members or a first read writes new rows into, parents before children, and how to find the
 /// rows of one change. `columns` stands for the table's columns.
@@ -76,9 +77,6 @@ pub(crate) struct Change {
     pub(crate) at: i64,
 }
 
-/// How many rows each table has.
-pub(crate) type Counts = BTreeMap<String, i64>;
-
 /// A connection that only reads.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -106,18 +104,19 @@ impl Database {
             .query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?)
     }
 
-    /// Everything that was written after an event, change by change, in the order of the commits.
-    pub(crate) fn changes_after(&self, seq: i64) -> Result<Vec<Change>> {
+    /// The ids of the changes after an event, in the order of the commits.
+    pub(crate) fn changes_after(&self, seq: i64) -> Result<Vec<Vec<u8>>> {
         let mut ids = self
             .connection
             .prepare("SELECT change_id FROM event WHERE seq > ?1 GROUP BY +change_id ORDER BY min(seq)")?;
         let ids = ids
-            .query_map([seq], |row| row.get::<_, Vec<u8>>(0))?
-            .collect::<Result<Vec<_>, _>>()?;
-        ids.iter().map(|id| self.change(id)).collect()
+            .query_map([seq], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(ids)
     }
 
-    fn change(&self, id: &[u8]) -> Result<Change> {
+    /// What a change wrote.
+    pub(crate) fn change(&self, id: &[u8]) -> Result<Change> {
         let mut rows = Vec::with_capacity(WRITTEN.len());
         for (table, sql) in WRITTEN {
             let columns = self.columns(table)?;
@@ -168,7 +167,7 @@ impl Database {
 }
 
 /// How many rows each table has.
-pub(crate) fn counts(connection: &Connection) -> Result<Counts> {
+pub(super) fn counts(connection: &Connection) -> Result<Counts> {
     let mut tables = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name",
     )?;
@@ -183,31 +182,4 @@ pub(crate) fn counts(connection: &Connection) -> Result<Counts> {
             Ok((table, count))
         })
         .collect()
-}
-
-/// What was added to each table where something was.
-pub(crate) fn added(before: &Counts, after: &Counts) -> Counts {
-    after
-        .iter()
-        .map(|(table, count)| (table.clone(), count - before.get(table).copied().unwrap_or(0)))
-        .filter(|(_, count)| *count != 0)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_tables_that_grew_are_named() {
-        let counts = |pairs: &[(&str, i64)]| {
-            pairs
-                .iter()
-                .map(|(table, count)| ((*table).to_owned(), *count))
-                .collect::<Counts>()
-        };
-        let before = counts(&[("change", 1), ("room", 2)]);
-        let after = counts(&[("change", 4), ("event", 5), ("room", 2)]);
-        assert_eq!(added(&before, &after), counts(&[("change", 3), ("event", 5)]));
-    }
 }
