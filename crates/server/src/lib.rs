@@ -18,6 +18,7 @@ mod scim;
 mod start;
 mod state;
 mod usher;
+pub mod webhook;
 
 pub use apply::Sources;
 pub use edge::RequestId;

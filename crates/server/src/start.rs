@@ -12,9 +12,10 @@ use usher_storage::{Storage, StorageConfig, StorageError, query};
 
 use crate::access::Access;
 use crate::apply::Sources;
-use crate::config::{Config, ConfiguredSource, Rules};
+use crate::config::{Config, ConfigError, ConfiguredSource, Rules};
 use crate::pull::Readers;
 use crate::state::Shared;
+use crate::webhook::Webhooks;
 use crate::{AppState, PushSource, metrics};
 
 /// Why a program cannot start to work.
@@ -26,6 +27,9 @@ pub enum StartError {
     /// The engine refused the configuration.
     #[error("cannot put the configuration into force: {0}")]
     Engine(#[from] usher_engine::EngineError),
+    /// The configuration was not checked before.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 /// Opens the database and brings its schema up to date. The rules and sources of the configuration come in with
@@ -90,6 +94,7 @@ pub async fn state(
             config.server.auth_failures_per_minute,
         )),
         engine,
+        webhooks: Webhooks::new(&config.webhooks)?,
         config,
         sources: Arc::new(sources),
         readers: Readers::new(rules),

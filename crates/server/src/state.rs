@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::config::Config;
 use crate::pull::Readers;
 use crate::pull::hooks::Gate;
+use crate::webhook::Webhooks;
 
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +47,8 @@ pub struct Shared {
     pub readers: Readers,
     /// Who may come in.
     pub access: Arc<Access>,
+    /// How events are delivered.
+    pub webhooks: Webhooks,
     /// The URL that others reach this server by, without a slash at its end.
     pub public_url: Arc<str>,
     /// Cancelled when the server begins to stop: long work ends at its next step.

@@ -112,14 +112,16 @@ async fn list(
     }
 }
 
-/// Events after a place.
+/// Events after a place: all up to the last one. What could still be overtaken by an earlier one comes later.
 pub(crate) async fn read(engine: &Engine, after: i64, limit: u32) -> Result<Vec<EventRow>, ApiError> {
+    query::event::publish(engine.storage()).await?;
     engine
         .read(move |tx| Box::pin(async move { Ok(query::event::after(tx, after, limit).await?) }))
         .await
 }
 
-fn is_visible(role: Role, kind: &str) -> bool {
+/// Whether whoever has this role may see events of this kind.
+pub(crate) fn is_visible(role: Role, kind: &str) -> bool {
     role != Role::App || PORTAL.iter().any(|prefix| kind.starts_with(prefix))
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod rooms;
 pub(crate) mod sources;
 mod tokens;
 pub mod view;
+pub(crate) mod webhooks;
 pub mod words;
 mod write;
 
@@ -167,6 +168,7 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .merge(policy::router())
         .merge(events::router())
         .merge(tokens::router())
+        .merge(webhooks::router())
 }
 
 async fn description() -> Response {

@@ -124,6 +124,17 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/tokens", ADMIN),
     ("GET", "/tokens/{token}", ADMIN),
     ("POST", "/tokens/{token}/revoke", ADMIN),
+    ("GET", "/webhooks", ADMIN),
+    ("POST", "/webhooks", ADMIN),
+    ("GET", "/webhooks/{webhook}", ADMIN),
+    ("PATCH", "/webhooks/{webhook}", ADMIN),
+    ("DELETE", "/webhooks/{webhook}", ADMIN),
+    ("POST", "/webhooks/{webhook}/pause", ADMIN),
+    ("POST", "/webhooks/{webhook}/resume", ADMIN),
+    ("POST", "/webhooks/{webhook}/rotate", ADMIN),
+    ("POST", "/webhooks/{webhook}/test", ADMIN),
+    ("GET", "/webhooks/{webhook}/deliveries", ADMIN),
+    ("POST", "/webhooks/{webhook}/replay", ADMIN),
 ];
 
 /// Lets a request pass whose token has a role of the table.

@@ -43,6 +43,7 @@ words!(
     SourceState,
     StartReason,
     Stray,
+    WebhookState,
 );
 
 /// How a room treats its people.

@@ -1,13 +1,14 @@
 //! `usher doctor` and `usher migrate`: is everything in place?
 
 use serde::Serialize;
-use usher_core::SourceState;
+use usher_core::{SourceState, WebhookState};
 use usher_storage::query;
 
 use super::output::table;
 use super::room::ALL;
 use super::{CliError, Context};
 use crate::api::ApiError;
+use crate::api::view::webhooks;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -36,10 +37,12 @@ impl Finding {
 /// When something is not as it should be, after all of it was printed.
 pub(super) fn run(context: &Context<'_>) -> Result<(), CliError> {
     let (loaded, _) = context.load()?;
+    let has_webhook_key = loaded.config.webhooks.key.is_some();
     let mut findings = vec![Finding::new("configuration", true, "it is valid")];
     let more = context.with_engine(|engine| async move {
         let settings = engine.storage().pragmas().len();
         let mut findings: Vec<Finding> = engine.read(|tx| Box::pin(async move { look(tx).await })).await?;
+        findings.extend(look_at_webhooks(&engine, has_webhook_key).await?);
         let opened = format!("it opens, and its {settings} connections took every setting");
         findings.insert(0, Finding::new("database", true, opened));
         Ok(findings)
@@ -111,6 +114,47 @@ async fn look(tx: &mut usher_storage::Tx<'_>) -> Result<Vec<Finding>, ApiError> 
             let found = format!("nobody administers it since {since}: give a member an administrator level");
             findings.push(Finding::new(&format!("room '{}'", room.name), false, found));
         }
+    }
+    Ok(findings)
+}
+
+async fn look_at_webhooks(engine: &usher_engine::Engine, has_key: bool) -> Result<Vec<Finding>, ApiError> {
+    let now = engine.now();
+    let all = engine.read(move |tx| Box::pin(webhooks(tx, now))).await?;
+    let mut findings = Vec::new();
+    if !has_key && !all.is_empty() {
+        let found = "there are some, and no webhooks.key to open their secrets with: nothing is delivered";
+        findings.push(Finding::new("webhooks", false, found));
+    }
+    for one in all {
+        let error = one.last_error.as_deref().unwrap_or("no error was written down");
+        let (good, found) = match (one.state, one.failing_since, one.dead) {
+            (WebhookState::Disabled, ..) => (
+                false,
+                format!(
+                    "it is disabled ({error}): mend the receiver and `usher webhook resume {}`",
+                    one.id
+                ),
+            ),
+            (WebhookState::Active, Some(since), _) => {
+                (false, format!("nothing gets through since {since}: {error}"))
+            }
+            (_, _, dead @ 1..) => {
+                let next = format!(
+                    "look at `usher webhook deliveries {} --dead`, and replay them",
+                    one.id
+                );
+                (false, format!("{dead} deliveries were given up: {next}"))
+            }
+            (state, ..) => (
+                true,
+                format!(
+                    "it is {state}, {} delivered, {} waiting",
+                    one.delivered, one.waiting
+                ),
+            ),
+        };
+        findings.push(Finding::new(&format!("webhook '{}'", one.url), good, found));
     }
     Ok(findings)
 }

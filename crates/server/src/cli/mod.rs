@@ -22,6 +22,7 @@ mod show;
 mod source;
 mod storage;
 mod token;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -85,6 +86,8 @@ enum Command {
     Policy(policy::Arguments),
     /// Print the feed of events.
     Events(events::Arguments),
+    /// Endpoints that events are delivered to: add, list, pause, rotate, test, replay.
+    Webhook(webhook::Arguments),
     /// Print the description of the API (OpenAPI).
     Openapi,
     /// Take a backup of the database, beside a running server, and check it.
@@ -172,6 +175,7 @@ pub(crate) fn run(usher: &Usher, arguments: impl IntoIterator<Item = OsString>) 
         Command::Source(arguments) => source::run(&context, arguments),
         Command::Policy(arguments) => policy::run(&context, arguments),
         Command::Events(arguments) => events::run(&context, &arguments),
+        Command::Webhook(arguments) => webhook::run(&context, arguments),
         Command::Openapi => output.line(crate::api::openapi()),
         Command::Backup(arguments) => backup::take(&context, &arguments),
         Command::RestoreBackup(arguments) => backup::put_back(&context, &arguments),

@@ -7,6 +7,7 @@ mod load;
 mod period;
 mod rules;
 mod schema;
+mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub use load::{Loaded, load};
 pub use period::Period;
 pub use rules::{ConfiguredSource, Rules};
 pub use schema::json_schema;
+pub use webhooks::{Hidden, Webhooks};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +47,8 @@ pub struct Config {
     pub brake: Brake,
     /// How orders come to an end.
     pub orders: Orders,
+    /// How events are delivered to endpoints.
+    pub webhooks: Webhooks,
     /// The logs.
     pub log: Log,
 }
@@ -247,6 +251,7 @@ impl Default for Config {
             levels: Levels::default().iter().cloned().collect(),
             brake: Brake::default(),
             orders: Orders::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
         }
     }

@@ -13,4 +13,5 @@ mod protocol;
 mod pull;
 mod service;
 mod tolerance;
+mod webhooks;
 mod world;

@@ -172,6 +172,20 @@ pub async fn of_change(tx: &mut Tx<'_>, change: ChangeId) -> Result<Vec<EventRow
     rows.iter().map(event_row).collect()
 }
 
+/// Published events with these numbers, in order.
+pub async fn by_seqs(tx: &mut Tx<'_>, seqs: Vec<i64>) -> Result<Vec<EventRow>, StorageError> {
+    let rows = tx
+        .query(
+            select_event!(
+                "FROM event e JOIN change c ON c.id = e.change_id LEFT JOIN source s ON s.id = e.source_id
+                 WHERE e.seq IN (SELECT value FROM rarray($1)) /*pg AND e.seq <= usher_horizon() */ ORDER BY e.seq"
+            ),
+            &[seqs.into()],
+        )
+        .await?;
+    rows.iter().map(event_row).collect()
+}
+
 /// The place of the newest published event; 0 when there is none. Whoever reads on from it misses nothing.
 pub async fn last(tx: &mut Tx<'_>) -> Result<i64, StorageError> {
     tx.query_one(

@@ -13,6 +13,7 @@ mod room;
 mod source;
 mod stay;
 mod token;
+mod webhook;
 
 pub use event::CloudEvent;
 pub use hold::{HeldView, HoldDetails, HoldView};
@@ -30,3 +31,7 @@ pub use room::{ParkedView, RoomView, parked};
 pub use source::{GroupView, MemberView, SourceView, UserView};
 pub use stay::{ExplanationView, FreshnessView, GrantView, StayView, StrayView, explanation, stays};
 pub use token::{NewTokenView, TokenView};
+pub use webhook::{
+    DeliveryView, NewWebhookView, ReplayView, WebhookSecretView, WebhookTestView, WebhookView,
+};
+pub(crate) use webhook::{webhook, webhooks};
