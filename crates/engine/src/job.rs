@@ -11,6 +11,7 @@ use usher_core::{
 use usher_storage::{SourceKey, StorageError, Tx, query};
 
 use crate::engine::Engine;
+use crate::policy::SourcePolicy;
 use crate::settle::BATCH;
 use crate::unit::{About, Actor, Cause, Removal, Unit};
 use crate::{EngineError, EventKind};
@@ -102,26 +103,29 @@ enum Due {
 
 impl Engine {
     /// Does what is due, in at most `limit` units of work, those that wait longest first. Safe to call at any
-    /// time, from several processes at once, and again after a crash.
+    /// time, from several processes at once, and again after a crash: looking changes nothing and waits for nobody, and each
+    /// unit finds out again whether its work is still there, and is not another process's.
     ///
     /// # Errors
     /// When it cannot be found out what is due.
     pub async fn run_due(&self, limit: u32) -> Result<Work, EngineError> {
         let mut work = Work::default();
-        let mut failed: Vec<Due> = Vec::new();
+        // What failed or is somebody else's, so that this round leaves it alone.
+        let mut left: Vec<Due> = Vec::new();
         while work.units + work.failed < limit {
             let mut due = self.find_due(limit).await?;
-            due.retain(|item| !failed.contains(item));
+            due.retain(|item| !left.contains(item));
             due.truncate(usize::try_from(limit - work.units - work.failed).unwrap_or(usize::MAX));
             if due.is_empty() {
                 return Ok(work);
             }
             for item in due {
                 match self.run_one(item).await {
-                    Ok(()) => work.units += 1,
+                    Ok(true) => work.units += 1,
+                    Ok(false) => left.push(item),
                     Err(error) => {
                         tracing::error!(due = ?item, %error, "work that is due failed; it is tried again later");
-                        failed.push(item);
+                        left.push(item);
                         work.failed += 1;
                         self.postpone(item).await?;
                     }
@@ -129,7 +133,7 @@ impl Engine {
             }
         }
         let due = self.find_due(limit).await?;
-        work.more = due.iter().any(|item| !failed.contains(item));
+        work.more = due.iter().any(|item| !left.contains(item));
         Ok(work)
     }
 
@@ -171,17 +175,21 @@ impl Engine {
         .await
     }
 
-    async fn run_one(&self, due: Due) -> Result<(), EngineError> {
+    /// Does one unit of what was due a moment ago; whether it still was, and nobody else is at it.
+    async fn run_one(&self, due: Due) -> Result<bool, EngineError> {
         let cause = match due {
-            Due::Job(id) => self.cause_of(id).await?,
+            Due::Job(id) => match self.cause_of(id).await? {
+                Some(cause) => cause,
+                None => return Ok(false),
+            },
             _ => Cause::new(Actor::Usher("due dates".into())),
         };
         self.write(cause, move |unit| {
             Box::pin(async move {
                 match due {
                     Due::Job(id) => unit.run_job(id).await,
-                    Due::ExpiredMemberships => unit.end_expired(AT_ONCE).await.map(drop),
-                    Due::Holds => unit.apply_due_holds(AT_ONCE).await.map(drop),
+                    Due::ExpiredMemberships => Ok(unit.end_expired(AT_ONCE).await? > 0),
+                    Due::Holds => Ok(unit.apply_due_holds(AT_ONCE).await? > 0),
                     Due::OverdueOrder(order) => unit.alert_overdue(order, ALERT_EVERY).await,
                     Due::UnneededLimit(room) => unit.lift_arrival_limit(room).await,
                     Due::LongInactive(source, user) => unit.distrust_long_inactive(source, user).await,
@@ -191,20 +199,20 @@ impl Engine {
         .await
     }
 
-    /// Who asked for a job.
-    async fn cause_of(&self, id: i64) -> Result<Cause, EngineError> {
+    /// Who asked for a job; nothing when it is done.
+    async fn cause_of(&self, id: i64) -> Result<Option<Cause>, EngineError> {
         let job: Option<query::job::JobRow> = self
             .read(move |tx| Box::pin(async move { query::job::by_id(tx, id).await }))
             .await?;
         let Some(job) = job else {
-            return Ok(Cause::new(Actor::Usher("jobs".into())));
+            return Ok(None);
         };
         let stored = stored(&job.state)?;
-        Ok(Cause {
+        Ok(Some(Cause {
             actor: stored.actor,
             request_id: stored.request_id,
             reason: stored.reason,
-        })
+        }))
     }
 }
 
@@ -221,10 +229,10 @@ impl Unit<'_, '_> {
         Ok(query::job::put(self.tx, task.kind(), &task.key(), state, self.now).await?)
     }
 
-    /// Does one step of a job. A job that another process finished meanwhile needs nothing.
-    async fn run_job(&mut self, id: i64) -> Result<(), EngineError> {
-        let Some(job) = query::job::by_id(self.tx, id).await? else {
-            return Ok(());
+    /// Does one step of a job, unless another process has it or finished it.
+    async fn run_job(&mut self, id: i64) -> Result<bool, EngineError> {
+        let Some(job) = query::job::claim(self.tx, id, self.now).await? else {
+            return Ok(false);
         };
         let stored = stored(&job.state)?;
         let (done, next) = match stored.task {
@@ -250,7 +258,7 @@ impl Unit<'_, '_> {
             }
             None => query::job::remove(self.tx, id).await?,
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn step_group(
@@ -314,34 +322,39 @@ impl Unit<'_, '_> {
         Ok((count, next))
     }
 
-    async fn lift_arrival_limit(&mut self, room: RoomId) -> Result<(), EngineError> {
+    async fn lift_arrival_limit(&mut self, room: RoomId) -> Result<bool, EngineError> {
+        if !query::job::is_needlessly_limited(self.tx, room).await? {
+            return Ok(false);
+        }
         let mut row = crate::room::get(self.tx, room).await?;
         row.arrival_limit = None;
         query::room::update(self.tx, &row).await?;
-        Ok(())
+        Ok(true)
     }
 
     async fn distrust_long_inactive(
         &mut self,
         source: SourceKey,
         user: SourceUserId,
-    ) -> Result<(), EngineError> {
-        if let Some(user) = query::user::by_id(self.tx, source, user).await?
-            && !user.active
-        {
-            self.distrust_rows(&user).await?;
+    ) -> Result<bool, EngineError> {
+        let rules = self.source_policy(source).await?;
+        let since = self.now.minus(patience(&rules));
+        match query::user::by_id(self.tx, source, user).await? {
+            Some(user) if user.inactive_since.is_some_and(|at| at < since) => {
+                Ok(!self.distrust_rows(&user).await?.is_empty())
+            }
+            _ => Ok(false),
         }
-        Ok(())
     }
 
     /// Tells that an order's bootstrap membership should have ended.
-    async fn alert_overdue(&mut self, order: OrderId, every: Duration) -> Result<(), EngineError> {
+    async fn alert_overdue(&mut self, order: OrderId, every: Duration) -> Result<bool, EngineError> {
         let Some(mut order) = query::order::by_id(self.tx, order).await? else {
-            return Ok(());
+            return Ok(false);
         };
         let told = order.alerted.is_some_and(|at| at > self.now.minus(every));
         let Some(due) = order.bootstrap_due.filter(|due| *due <= self.now && !told) else {
-            return Ok(());
+            return Ok(false);
         };
         order.alerted = Some(self.now);
         query::order::update(self.tx, &order).await?;
@@ -356,7 +369,7 @@ impl Unit<'_, '_> {
             "next": "finish the set-up so that the vendor's internal user can leave the room",
         });
         self.tell(EventKind::OrderAlert, about, &data);
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -374,11 +387,16 @@ async fn long_inactive(
         if source.state != SourceState::Active || rules.reactivation != Reactivation::Restore {
             continue;
         }
-        let span = Duration::from_secs(u64::from(rules.dormant_after_days) * DAY);
-        let users = query::user::inactive_with_live_rows(tx, source.key, now.minus(span), limit).await?;
+        let since = now.minus(patience(&rules));
+        let users = query::user::inactive_with_live_rows(tx, source.key, since, limit).await?;
         due.extend(users.into_iter().map(|user| Due::LongInactive(source.key, user)));
     }
     Ok(due)
+}
+
+/// For how long an account may be inactive before its member rows are distrusted.
+fn patience(rules: &SourcePolicy) -> Duration {
+    Duration::from_secs(u64::from(rules.dormant_after_days) * DAY)
 }
 
 fn stored(state: &str) -> Result<Stored, StorageError> {

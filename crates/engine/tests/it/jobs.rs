@@ -1,7 +1,9 @@
 //! What the clock asks for.
 
+use std::sync::Arc;
+
 use usher_core::Reactivation;
-use usher_engine::{EventKind, Policy};
+use usher_engine::{Engine, EventKind, Policy};
 use usher_storage::query;
 
 use crate::orders::{fields, rules};
@@ -126,4 +128,35 @@ async fn a_job_that_fails_holds_up_nothing_else_and_is_tried_again() {
     assert_eq!(world.engine.run_due(10).await.unwrap().failed, 0, "it rests");
     world.wait(60);
     assert_eq!(world.engine.run_due(10).await.unwrap().failed, 1);
+}
+
+#[tokio::test]
+async fn several_processes_do_what_is_due_once() {
+    let world = World::with(rules()).await;
+    for name in ["Board", "Audit", "Staff"] {
+        let mut order = fields(name);
+        order.room_name = name.into();
+        world.ready_order(order).await;
+    }
+    world.wait(15 * DAY);
+    let nodes: Vec<Engine> = (0..3)
+        .map(|_| {
+            let clock = Arc::clone(&world.clock) as Arc<dyn usher_core::Clock>;
+            Engine::new(world.engine.storage().clone(), clock)
+        })
+        .collect();
+    let done = futures_util::future::join_all(nodes.iter().map(|node| node.run_due(10))).await;
+    let units: u32 = done.iter().map(|work| work.as_ref().unwrap().units).sum();
+    assert_eq!(units, 3, "{done:?}");
+    assert_eq!(world.events(EventKind::OrderAlert).await.len(), 3);
+}
+
+#[tokio::test]
+async fn looking_for_what_is_due_writes_nothing() {
+    let world = World::with(rules()).await;
+    world.ready_order(fields("Board")).await;
+    let before = world.engine.storage().stats();
+    assert_eq!(world.engine.run_due(10).await.unwrap().units, 0);
+    let after = world.engine.storage().stats();
+    assert_eq!((before.rows, before.committed), (after.rows, after.committed));
 }

@@ -58,6 +58,18 @@ pub async fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<JobRow>, StorageEr
         .transpose()
 }
 
+/// Takes a job that is to go on by now until this unit ends; nothing when it is done, rests, or another process has it.
+pub async fn claim(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> Result<Option<JobRow>, StorageError> {
+    tx.query_opt(
+        select_job!("FROM job j WHERE j.id = $1 AND j.due_us <= $2 /*pg FOR UPDATE SKIP LOCKED*/"),
+        &[id.into(), now.into()],
+    )
+    .await?
+    .as_ref()
+    .map(job_row)
+    .transpose()
+}
+
 /// Jobs that are to go on by now, those that wait longest first.
 pub async fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<JobRow>, StorageError> {
     tx.query(
@@ -96,18 +108,31 @@ pub async fn remove(tx: &mut Tx<'_>, id: i64) -> Result<(), StorageError> {
     Ok(())
 }
 
+macro_rules! needlessly_limited {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id FROM room r WHERE r.arrival_limit IS NOT NULL AND r.state = 'live' AND NOT EXISTS (
+                SELECT 1 FROM hold h WHERE h.room_id = r.id AND h.kind = 'arrivals' AND h.state = 'open')
+               AND NOT EXISTS (SELECT 1 FROM parked k WHERE k.room_id = r.id AND k.reason = 'beyond_expected') ",
+            $rest
+        )
+    };
+}
+
 /// Rooms in use that still limit arrivals though nobody waits at their door for it any more.
 pub async fn needlessly_limited_rooms(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<RoomId>, StorageError> {
     let rows = tx
-        .query(
-            "SELECT r.id FROM room r WHERE r.arrival_limit IS NOT NULL AND r.state = 'live' AND NOT EXISTS (
-                SELECT 1 FROM hold h WHERE h.room_id = r.id AND h.kind = 'arrivals' AND h.state = 'open')
-               AND NOT EXISTS (SELECT 1 FROM parked k WHERE k.room_id = r.id AND k.reason = 'beyond_expected')
-             ORDER BY r.id LIMIT $1",
-            &[limit.into()],
-        )
+        .query(needlessly_limited!("ORDER BY r.id LIMIT $1"), &[limit.into()])
         .await?;
     rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether a room is one of them.
+pub async fn is_needlessly_limited(tx: &mut Tx<'_>, room: RoomId) -> Result<bool, StorageError> {
+    let row = tx
+        .query_opt(needlessly_limited!("AND r.id = $1"), &[room.into()])
+        .await?;
+    Ok(row.is_some())
 }
 
 fn job_row(row: &Row) -> Result<JobRow, StorageError> {
