@@ -4,6 +4,7 @@
 
 mod a_new_room;
 mod a_person_back;
+mod backup;
 mod brake;
 mod by_hand;
 mod cli_beside_server;
@@ -17,3 +18,4 @@ mod pull_third_party;
 mod push_clients;
 mod races;
 mod rooms_and_groups;
+mod storage_copy;
