@@ -157,6 +157,12 @@ impl<'u, 't> Unit<'u, 't> {
         self.now
     }
 
+    /// From here on the unit's moment is no earlier than this one, which another unit wrote down. The moment is drawn before
+    /// the unit waits for others, and each node has a clock of its own; what is done one after the other is dated so.
+    pub(crate) fn not_before(&mut self, moment: Timestamp) {
+        self.now = self.now.max(moment);
+    }
+
     /// Who asked, and why.
     #[must_use]
     pub fn cause(&self) -> &Cause {

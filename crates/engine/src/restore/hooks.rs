@@ -16,39 +16,49 @@ use super::{Record, fresh, tell_suggested};
 use crate::unit::{About, Unit};
 use crate::{Desired, EngineError, EventKind, level};
 
-/// Looks for former memberships of people who just came in: restores one where the mapping says so and every
-/// guard allows it, else opens a suggestion.
+/// The ended memberships of people, and of those who may be the same, by room and person.
+pub(crate) type Formers = BTreeMap<(RoomId, PersonId), Vec<MembershipRow>>;
+
+/// Looks for former memberships of people who are about to come in. From here on the unit's moment is after the end of
+/// each: the unit may have been drawn before, and have waited for the one that ended it.
+pub(crate) async fn before_starts(
+    unit: &mut Unit<'_, '_>,
+    starting: &[MembershipRow],
+) -> Result<Formers, EngineError> {
+    let rooms: BTreeSet<RoomId> = starting.iter().map(|present| present.room).collect();
+    let persons: BTreeSet<PersonId> = starting.iter().map(|present| present.person).collect();
+    let (rooms, persons) = (Vec::from_iter(rooms), Vec::from_iter(persons));
+    let mut formers = Formers::new();
+    for Former { person, membership } in query::restore::formers(unit.tx, &rooms, &persons).await? {
+        if let Some(ended) = membership.ended.filter(|_| membership.person == person) {
+            unit.not_before(ended);
+        }
+        formers
+            .entry((membership.room, person))
+            .or_default()
+            .push(membership);
+    }
+    Ok(formers)
+}
+
+/// What becomes of former memberships of people who just came in: restores one where the mapping says so and every guard
+/// allows it, else opens a suggestion.
 pub(crate) async fn after_starts(
     unit: &mut Unit<'_, '_>,
     memberships: &[MembershipRow],
     desired: &[Desired],
+    mut formers: Formers,
 ) -> Result<(), EngineError> {
     let asking: Vec<(&MembershipRow, &Desired)> = memberships
         .iter()
         .zip(desired)
         .filter(|(_, desired)| desired.rejoin != Rejoin::Never)
         .collect();
+    if asking.is_empty() || formers.is_empty() {
+        return Ok(());
+    }
     let rooms: BTreeSet<RoomId> = asking.iter().map(|(present, _)| present.room).collect();
     let rooms: Vec<RoomId> = rooms.into_iter().collect();
-    let persons: Vec<PersonId> = asking
-        .iter()
-        .map(|(present, _)| present.person)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    if asking.is_empty() {
-        return Ok(());
-    }
-    let mut formers: BTreeMap<(RoomId, PersonId), Vec<MembershipRow>> = BTreeMap::new();
-    for Former { person, membership } in query::restore::formers(unit.tx, &rooms, &persons).await? {
-        formers
-            .entry((membership.room, person))
-            .or_default()
-            .push(membership);
-    }
-    if formers.is_empty() {
-        return Ok(());
-    }
     let models: BTreeMap<RoomId, RoomModel> = query::room::by_ids(unit.tx, rooms)
         .await?
         .into_iter()

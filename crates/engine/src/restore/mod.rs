@@ -22,7 +22,7 @@ use usher_storage::query::room::RoomRow;
 use usher_storage::{SourceKey, Tx, query};
 
 pub use candidates::{Candidate, EndedBy};
-pub(crate) use hooks::{after_endings, after_starts};
+pub(crate) use hooks::{after_endings, after_starts, before_starts};
 pub(crate) use plan::hex;
 pub use plan::{Choices, LevelPlan, RestorePlan, plan};
 pub use undo::Undone;

@@ -56,10 +56,14 @@ pub(super) async fn apply(unit: &mut Unit<'_, '_>, mut batch: Batch) -> Result<(
     }
     park(unit, plan.parks).await?;
     if !plan.starts.is_empty() {
-        let (memberships, desired): (Vec<_>, Vec<_>) = plan.starts.into_iter().unzip();
+        let (mut memberships, desired): (Vec<_>, Vec<_>) = plan.starts.into_iter().unzip();
+        let formers = restore::before_starts(unit, &memberships).await?;
+        for membership in &mut memberships {
+            membership.started = unit.now;
+        }
         unit.start_memberships(&memberships, StartReason::Arrived, &batch.people)
             .await?;
-        restore::after_starts(unit, &memberships, &desired).await?;
+        restore::after_starts(unit, &memberships, &desired, formers).await?;
     }
     for room in batch.rooms.values() {
         if room.state == RoomState::Preparing {
@@ -203,6 +207,9 @@ impl Unit<'_, '_> {
         memberships: &[MembershipRow],
         reason: EndReason,
     ) -> Result<(), EngineError> {
+        for membership in memberships {
+            self.not_before(membership.started);
+        }
         let ids: Vec<_> = memberships.iter().map(|membership| membership.id).collect();
         query::membership::end(self.tx, &ids, reason, self.now, self.change).await?;
         leave_holds(self, memberships).await?;

@@ -157,3 +157,22 @@ async fn repeating_a_push_changes_nothing() {
     assert_eq!(world.all_events().await.len(), before);
     assert_eq!(world.inside(room).await.len(), 1);
 }
+
+#[tokio::test]
+async fn stays_follow_each_other_though_a_units_moment_was_drawn_before_the_other_unit_ended() {
+    let mut world = World::new().await;
+    let anna = world.user("anna").await;
+    let (room, group) = (world.room("Board").await, world.group("Board", &[]).await);
+    world.map(group, room).await;
+    let behind = world.behind(3600);
+    world.add(group, &[anna]).await;
+    let first = world.member(room, anna.person).await.unwrap();
+    // Whoever waited while somebody was added removes them, and the other way round.
+    world.engine = behind;
+    world.remove(group, &[anna]).await;
+    world.add(group, &[anna]).await;
+    let second = world.member(room, anna.person).await.unwrap();
+    let (first, second) = (world.periods(first.id).await, world.periods(second.id).await);
+    assert!(first[0].to >= Some(first[0].from), "{first:?}");
+    assert!(Some(second[0].from) >= first[0].to, "{first:?}, {second:?}");
+}

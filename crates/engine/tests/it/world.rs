@@ -124,6 +124,13 @@ impl World {
         }
     }
 
+    /// The same data under a clock that is so many seconds behind.
+    pub(crate) fn behind(&self, seconds: u64) -> Engine {
+        let then = self.engine.now().minus(Duration::from_secs(seconds));
+        let clock = Arc::new(ManualClock::new(then)) as Arc<dyn usher_core::Clock>;
+        Engine::new(self.engine.storage().clone(), clock)
+    }
+
     /// Time passes before the next thing happens.
     pub(crate) fn wait(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
