@@ -79,12 +79,10 @@ impl Unit<'_, '_> {
         Ok(true)
     }
 
-    /// Whoever gives somebody this address later sees whom this unit gave it to.
-    pub(crate) async fn lock_address(&mut self, address: Option<&str>) -> Result<(), EngineError> {
-        if let Some(address) = address
-            && self.locks.footing == Footing::Beside
-        {
-            lock::addresses(self.tx, vec![address.to_owned()]).await?;
+    /// Whoever gives somebody one of these addresses later sees whom this unit gave it to.
+    pub(crate) async fn lock_addresses(&mut self, addresses: Vec<String>) -> Result<(), EngineError> {
+        if self.locks.footing == Footing::Beside && !addresses.is_empty() {
+            lock::addresses(self.tx, addresses).await?;
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Unit<'_, '_> {
             ));
         }
         let email = scope::company_address(&data);
-        self.lock_address(email.as_deref()).await?;
+        self.lock_addresses(email.iter().cloned().collect()).await?;
         let person = match known {
             Some(former) => {
                 query::person::update(
@@ -175,7 +175,7 @@ impl Unit<'_, '_> {
             )
             .await?;
             if user.email != before.email {
-                self.lock_address(user.email.as_deref()).await?;
+                self.lock_addresses(user.email.iter().cloned().collect()).await?;
                 self.note_similar(&user).await?;
                 self.free_waiting_for(vec![user.person]).await?;
             }

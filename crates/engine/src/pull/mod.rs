@@ -19,8 +19,12 @@ mod users;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use usher_core::{RemoteGroupId, SourceName, Timestamp};
 use usher_storage::SourceKey;
+
+use crate::unit::{Cause, Unit};
+use crate::{Engine, EngineError};
 
 pub use ask::Question;
 pub(crate) use ask::remote_group;
@@ -59,6 +63,24 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Does `work` as one unit. A read of a source that is also pushed takes turns with everything: it judges what pushes
+    /// wrote.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        engine: &Engine,
+        cause: &Cause,
+        work: impl for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, EngineError>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<T, EngineError> {
+        if self.beside_push {
+            engine.write(cause.clone(), work).await
+        } else {
+            engine.write_beside(cause.clone(), work).await
+        }
+    }
+
     /// Whether people count in a group that is assigned to the application, or is not.
     pub(crate) const fn counts(&self, assigned: bool) -> bool {
         assigned || !self.plan.require_assignment

@@ -242,8 +242,8 @@ impl Session {
         let (steps, reading) = (Arc::new(steps), Arc::clone(&self.reading));
         let (named, checkpoint) = (named.cloned(), checkpoint.map(Arc::<str>::from));
         let done = self
-            .engine
-            .write(self.cause.clone(), move |unit| {
+            .reading
+            .write(&self.engine, &self.cause, move |unit| {
                 let (steps, reading) = (Arc::clone(&steps), Arc::clone(&reading));
                 let (named, checkpoint) = (named.clone(), checkpoint.clone());
                 Box::pin(async move {
@@ -351,8 +351,8 @@ impl Session {
             return Ok(());
         }
         let (reading, strangers) = (Arc::clone(&self.reading), Arc::new(strangers));
-        self.engine
-            .write(self.cause.clone(), move |unit| {
+        self.reading
+            .write(&self.engine, &self.cause, move |unit| {
                 let (reading, strangers) = (Arc::clone(&reading), Arc::clone(&strangers));
                 Box::pin(async move {
                     reading.plan.lease.check(unit.tx).await?;

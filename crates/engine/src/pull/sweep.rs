@@ -207,8 +207,8 @@ async fn apply(
     swept: &mut Swept,
 ) -> Result<(), EngineError> {
     let (verdicts, reading, id) = (Arc::new(verdicts), Arc::clone(reading), group.id);
-    let (removed, reinstated, doubted) = engine
-        .write(cause.clone(), move |unit| {
+    let (removed, reinstated, doubted) = Arc::clone(&reading)
+        .write(engine, cause, move |unit| {
             let (verdicts, reading) = (Arc::clone(&verdicts), Arc::clone(&reading));
             Box::pin(async move {
                 reading.plan.lease.check(unit.tx).await?;

@@ -218,6 +218,7 @@ impl Unit<'_, '_> {
             .iter()
             .filter_map(|(_, _, data)| scope::company_address(data))
             .collect();
+        self.lock_addresses(emails.clone()).await?;
         let mut addresses: BTreeSet<String> = query::pulled_user::known_addresses(self.tx, emails)
             .await?
             .into_iter()
