@@ -57,7 +57,7 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
     tokio::spawn(lifecycle::watch_signals(stopping.clone(), dropping.clone()));
 
     context.output.line(&format!("listening on http://{address}"))?;
-    tracing::info!(server.address = %address, "ready");
+    tracing::info!(server.address = %address, node.id = %engine.node(), "ready");
     lifecycle::serve(listener, App::new(state), limits, &stopping, &dropping).await;
     tracker.close();
     tokio::select! {
