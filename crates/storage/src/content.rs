@@ -125,7 +125,7 @@ pub(crate) async fn tables(tx: &mut Tx<'_>) -> Result<Vec<Table>, StorageError> 
         key.sort_unstable();
         table.key = key.into_iter().map(|(_, column)| column).collect();
         if table.key.is_empty() {
-            return Err(unfit(format!("the table {} has no primary key", table.name)));
+            return Err(unfit(&format!("the table {} has no primary key", table.name)));
         }
     }
     for row in tx.query(catalog.references, &[]).await? {
@@ -403,7 +403,7 @@ pub(crate) fn value(cell: &Cell, kind: Kind) -> Result<Value, StorageError> {
         Cell::Bytes16(bytes) if kind == Kind::Uuid => Value::Uuid(uuid::Uuid::from_bytes(*bytes)),
         Cell::Bytes16(bytes) => Value::Blob(bytes.to_vec()),
         Cell::Blob(bytes) => Value::Blob(bytes.to_vec()),
-        Cell::Real(_) => return Err(unfit("a column holds a floating-point number".to_owned())),
+        Cell::Real(_) => return Err(unfit("a column holds a floating-point number")),
     })
 }
 
@@ -449,7 +449,7 @@ fn kind(table: &str, column: &str, name: &str) -> Result<Kind, StorageError> {
         "text" => Ok(Kind::Text),
         "blob" | "bytea" => Ok(Kind::Bytes),
         "uuid" => Ok(Kind::Uuid),
-        other => Err(unfit(format!("the column {table}.{column} is of type {other}"))),
+        other => Err(unfit(&format!("the column {table}.{column} is of type {other}"))),
     }
 }
 
@@ -468,14 +468,14 @@ fn in_order(mut left: Vec<Table>) -> Result<Vec<Table>, StorageError> {
             })
         };
         let Some(place) = left.iter().position(is_free) else {
-            return Err(unfit("tables refer to each other in a circle".to_owned()));
+            return Err(unfit("tables refer to each other in a circle"));
         };
         ordered.push(left.remove(place));
     }
     Ok(ordered)
 }
 
-fn unfit(what: String) -> StorageError {
+fn unfit(what: &str) -> StorageError {
     StorageError::Misuse(format!("{what}, which copying does not know"))
 }
 

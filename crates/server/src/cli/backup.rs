@@ -180,9 +180,7 @@ fn target(asked: Option<&Path>, config: &Config, now: Timestamp) -> Result<PathB
 
 /// `backups`, beside the database.
 fn usual_folder(url: &str) -> Result<PathBuf, CliError> {
-    let path = url.trim_start_matches("sqlite:");
-    let database = Path::new(path.strip_prefix("//").unwrap_or(path));
-    let folder = database.parent().unwrap_or(Path::new("")).join("backups");
+    let folder = beside(url);
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -191,6 +189,36 @@ fn usual_folder(url: &str) -> Result<PathBuf, CliError> {
         .create(&folder)
         .map_err(|error| CliError::Failed(format!("cannot make the folder {}: {error}", folder.display())))?;
     Ok(folder)
+}
+
+fn beside(url: &str) -> PathBuf {
+    let path = url.trim_start_matches("sqlite:");
+    let database = Path::new(path.strip_prefix("//").unwrap_or(path));
+    database.parent().unwrap_or(Path::new("")).join("backups")
+}
+
+/// What the usual folder has, for whoever asks whether everything is in place; nothing for databases that others back up.
+pub(super) fn newest(url: &str) -> Option<String> {
+    if !url.starts_with("sqlite:") {
+        return None;
+    }
+    let folder = beside(url);
+    let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let backups = files
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "db"));
+    let newest = backups
+        .filter_map(|path| Manifest::of(&path).ok())
+        .max_by_key(|manifest| manifest.taken);
+    Some(match newest {
+        Some(manifest) => format!(
+            "the newest in {} is {}, of {}",
+            folder.display(),
+            manifest.file,
+            manifest.taken
+        ),
+        None => format!("none in {}; `usher backup` takes one", folder.display()),
+    })
 }
 
 fn ends_with_separator(path: &Path) -> bool {

@@ -52,6 +52,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), CliError> {
         let found = "server.public_url is not set: SCIM answers point to the listening address";
         findings.push(Finding::new("public URL", true, found));
     }
+    if let Some(found) = super::backup::newest(&loaded.config.storage.url) {
+        findings.push(Finding::new("backups", true, found));
+    }
     context.output.show(&findings, |findings| {
         let rows = findings
             .iter()

@@ -95,7 +95,7 @@ pub fn create(backup: &Backup<'_>, listener: Listener<'_>) -> Result<Manifest, B
 
     let copy = Partial::beside(backup.to)?;
     let expected = {
-        let mut snapshot = Snapshot::open(&database, PATIENCE).map_err(|error| judged(error))?;
+        let mut snapshot = Snapshot::open(&database, PATIENCE).map_err(judged)?;
         let watch = Watch::new(&database, backup.limits);
         snapshot.copy_to(copy.path(), |remaining, all| {
             let (remaining, all) = (remaining.unsigned_abs(), all.unsigned_abs());

@@ -9,7 +9,7 @@ use super::files::{self, Partial};
 use super::{BackupError, Listener, Manifest, verify};
 use crate::migrate::{self, Migration};
 use crate::occupancy::Occupancy;
-use crate::sqlite;
+use crate::{StorageError, sqlite};
 
 /// How much higher the numbers of events go on after a restore. What happened after the backup was taken had numbers too, and
 /// readers of the feed may have got as far: with the same numbers again they would pass over what happens now.
@@ -111,7 +111,7 @@ pub fn restore(restore: &Restore<'_>, listener: Listener<'_>) -> Result<Restored
 
     let kept = if former.is_there() {
         Some(former.keep(restore.now).map_err(|error| match error {
-            BackupError::Storage(crate::StorageError::Busy) => in_use(),
+            BackupError::Storage(StorageError::Busy) => in_use(),
             error => error,
         })?)
     } else {
@@ -158,11 +158,9 @@ impl<'a> Former<'a> {
             return Err(BackupError::Exists { path: name });
         }
         if self.database.exists() {
-            match sqlite::fold(self.database) {
-                // Somebody has it open who takes no part in the lock beside it.
-                Err(crate::StorageError::Busy) => return Err(crate::StorageError::Busy.into()),
-                // A damaged one is kept with its log, as it is.
-                Ok(()) | Err(_) => {}
+            // Somebody may have it open who takes no part in the lock beside it. A damaged one is kept with its log, as it is.
+            if let Err(error @ StorageError::Busy) = sqlite::fold(self.database) {
+                return Err(error.into());
             }
             if !files::keep_as(self.database, &name)? {
                 fs::rename(self.database, &name)

@@ -71,10 +71,13 @@ async fn number(storage: &Storage, sql: &'static str) -> i64 {
     result.unwrap()
 }
 
+/// A statement, and the values for the row with a number.
+type Statement = (&'static str, fn(u32) -> Vec<Value>);
+
 /// Fills every kind of column, and what is awkward: text in many scripts, empty and long bytes, NULL, people merged into
 /// others that come before and after them, numbers with gaps.
 async fn fill(storage: &Storage, people: u32) {
-    let statements: [(&'static str, fn(u32) -> Vec<Value>); 5] = [
+    let statements: [Statement; 5] = [
         (
             "INSERT INTO person (id, email, display_name, created_us) VALUES ($1, $2, $3, $4)",
             |n| {
@@ -171,7 +174,7 @@ async fn everything_is_copied_to_postgres_and_back() {
             heard
                 .lock()
                 .unwrap()
-                .push((progress.checking, progress.done, progress.all))
+                .push((progress.checking, progress.done, progress.all));
         }
     };
     let there = copy(&from, &to, Arc::new(listener)).await.unwrap();
