@@ -1,23 +1,18 @@
 -- Which events readers see. Numbers of events are given before their units commit, so one may be committed before another
--- with a lower number. `candidate_seq` was the highest number that anybody could see at a moment, and `candidate_xid` a
--- transaction id that was given after that moment. A unit writes down its change before its events, so it has a
--- transaction id before it has a number: once every transaction below `candidate_xid` is over, nothing at or below
--- `candidate_seq` can appear any more.
+-- with a lower number. `candidate_seq` was the highest number that anybody could see at a moment, and `waits_for` names the
+-- transactions that could have had a number by then and were not over: once they are, nothing at or below `candidate_seq`
+-- can appear any more, and it is published.
 CREATE TABLE feed (
     id BIGINT PRIMARY KEY CHECK (id = 1),
     published_seq BIGINT NOT NULL,
     candidate_seq BIGINT NOT NULL,
-    candidate_xid BIGINT NOT NULL
+    waits_for TEXT COLLATE "C" NOT NULL
 );
-INSERT INTO feed (id, published_seq, candidate_seq, candidate_xid) VALUES (1, 0, 0, 0);
+INSERT INTO feed (id, published_seq, candidate_seq, waits_for) VALUES (1, 0, 0, '');
 
--- The highest number that readers see. A transaction id of another cluster, from a restored dump, lies ahead of this one's
--- and publishes nothing.
-CREATE FUNCTION usher_horizon() RETURNS BIGINT LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= f.candidate_xid
-                THEN f.candidate_seq ELSE f.published_seq END
-    FROM feed f WHERE f.id = 1
-$$;
+-- The highest number that readers see.
+CREATE FUNCTION usher_horizon() RETURNS BIGINT LANGUAGE sql STABLE AS
+    'SELECT f.published_seq FROM feed f WHERE f.id = 1';
 
 -- Endpoints that events are delivered to. `place` is how far in the feed an endpoint is: every event up to it that is meant
 -- for it was delivered, or has a row in `webhook_delivery`. `claim` rises whenever a node takes the endpoint to deliver;

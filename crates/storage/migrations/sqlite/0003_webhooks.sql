@@ -4,7 +4,7 @@ CREATE TABLE feed (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     published_seq INTEGER NOT NULL,
     candidate_seq INTEGER NOT NULL,
-    candidate_xid INTEGER NOT NULL
+    waits_for TEXT NOT NULL
 ) STRICT;
 
 -- Endpoints that events are delivered to. `place` is how far in the feed an endpoint is: every event up to it that is meant

@@ -88,8 +88,8 @@ pub struct EventRow {
 
 /// Writes down a unit of work and its events, in order.
 ///
-/// The change goes first. On PostgreSQL that gives the transaction its id before an event gets a number, and the horizon of
-/// the feed ([`publish`]) rests on this order.
+/// The unit has entered before ([`lock::enter`](super::lock::enter)), on whatever footing: the lock that it holds since then is
+/// how [`publish`] knows on PostgreSQL that an event with a lower number may still appear.
 pub async fn append(
     tx: &mut Tx<'_>,
     change: &NewChange<'_>,
@@ -209,80 +209,126 @@ pub async fn moment(tx: &mut Tx<'_>, seq: i64) -> Result<Option<(i64, Timestamp)
 }
 
 /// Publishes events that were committed, as far as no earlier one can still appear. Whoever reads the feed calls this
-/// before; it writes only when something new is there that nobody has put forward yet, and waits for nobody.
+/// before; it writes only when there is something new to publish or to put forward, and waits for nobody.
 ///
 /// On SQLite everything committed is published, and this does nothing.
 ///
 /// # Errors
 /// What the database says; nothing is published then, and nothing is lost.
 pub async fn publish(storage: &Storage) -> Result<(), StorageError> {
-    // The reading unit is over before the writing one begins, so the writing one's transaction id is later than every
-    // number that was read.
-    let Some(seen) = storage.read(|tx| Box::pin(horizon(tx))).await? else {
-        return Ok(());
-    };
-    if seen.newest <= seen.horizon || seen.is_waiting() {
-        return Ok(());
+    // What was put forward the first time is mostly over a moment later.
+    for _ in 0..2 {
+        let state = storage.read(|tx| Box::pin(feed(tx))).await?;
+        let Some((state, next)) = state.and_then(|state| Some((state.clone(), state.next()?))) else {
+            return Ok(());
+        };
+        let is_all = next.waits_for.is_empty();
+        storage
+            .write(move |tx| {
+                let (state, next) = (state.clone(), next.clone());
+                Box::pin(async move { advance(tx, &state, &next).await })
+            })
+            .await?;
+        if is_all {
+            return Ok(());
+        }
     }
-    storage
-        .write(move |tx| Box::pin(async move { put_forward(tx, seen).await }))
-        .await
+    Ok(())
 }
 
 /// How far the feed is published, and what comes next.
-#[derive(Debug, Clone, Copy)]
-struct Horizon {
-    horizon: i64,
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Feed {
     published: i64,
     candidate: i64,
-    candidate_xid: i64,
+    /// The transactions that have to be over before the candidate is published.
+    waits_for: String,
+    /// The highest number that can be seen.
     newest: i64,
-    next_xid: i64,
+    /// The transactions that may have a number, and were not over after `newest` was read.
+    running: String,
 }
 
-impl Horizon {
-    /// Whether what was put forward still waits for transactions that run. A transaction id ahead of the database's own came
-    /// with a dump of another one, and would be waited for in vain.
-    const fn is_waiting(&self) -> bool {
-        self.candidate > self.horizon && self.candidate_xid < self.next_xid
+/// What is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Next {
+    published: i64,
+    candidate: i64,
+    waits_for: String,
+}
+
+impl Feed {
+    /// What is to be written now; nothing when all is published, or what was put forward still waits.
+    fn next(&self) -> Option<Next> {
+        if self.newest <= self.published {
+            return None;
+        }
+        let mut waits_for = self.waits_for.split_whitespace();
+        let waits = waits_for.any(|one| self.running.split_whitespace().any(|other| one == other));
+        if self.candidate > self.published && waits {
+            return None;
+        }
+        let published = match self.running.is_empty() {
+            true => self.newest,
+            false => self.candidate.max(self.published),
+        };
+        Some(Next {
+            published,
+            candidate: self.newest,
+            waits_for: self.running.clone(),
+        })
     }
 }
 
-async fn horizon(tx: &mut Tx<'_>) -> Result<Option<Horizon>, StorageError> {
-    tx.query_opt(
-        "SELECT /*pg usher_horizon() + */ 0, f.published_seq, f.candidate_seq, f.candidate_xid,
-                (SELECT coalesce(max(e.seq), 0) FROM event e),
-                /*pg pg_snapshot_xmax(pg_current_snapshot())::text::bigint + */ 0
-         FROM feed f WHERE f.id = 1",
-        &[],
-    )
-    .await?
-    .map(|row| {
-        Ok(Horizon {
-            horizon: row.get(0)?,
-            published: row.get(1)?,
-            candidate: row.get(2)?,
-            candidate_xid: row.get(3)?,
-            newest: row.get(4)?,
-            next_xid: row.get(5)?,
-        })
-    })
-    .transpose()
+/// Units that append hold the lock of [`lock::enter`](super::lock::enter) from before their events have numbers until their
+/// transactions are over and can be seen. The holders are asked for after the numbers were read: whoever has a lower one and
+/// is not among them has been over since before, and every later snapshot sees it.
+async fn feed(tx: &mut Tx<'_>) -> Result<Option<Feed>, StorageError> {
+    let row = tx
+        .query_opt(
+            "SELECT f.published_seq, f.candidate_seq, f.waits_for, (SELECT coalesce(max(e.seq), 0) FROM event e)
+             FROM feed f WHERE f.id = 1",
+            &[],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let mut feed = Feed {
+        published: row.get(0)?,
+        candidate: row.get(1)?,
+        waits_for: row.get(2)?,
+        newest: row.get(3)?,
+        running: String::new(),
+    };
+    if feed.newest > feed.published {
+        let running = tx
+            .query_one(
+                "SELECT /*pg coalesce((SELECT string_agg(l.virtualtransaction, ' ') FROM pg_locks l
+                            WHERE l.locktype = 'advisory' AND l.classid = 1970496882 AND l.objid = 1 AND l.granted
+                              AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())),
+                        '') || */ ''",
+                &[],
+            )
+            .await?;
+        feed.running = running.get(0)?;
+    }
+    Ok(Some(feed))
 }
 
-/// Puts forward the newest event that was seen; nothing when somebody else did so meanwhile or is about to.
-async fn put_forward(tx: &mut Tx<'_>, seen: Horizon) -> Result<(), StorageError> {
+/// Writes what is next; nothing when somebody else did so meanwhile or is about to.
+async fn advance(tx: &mut Tx<'_>, seen: &Feed, next: &Next) -> Result<(), StorageError> {
     tx.execute(
-        "UPDATE feed SET published_seq = $1, candidate_seq = $2,
-                candidate_xid = /*pg pg_current_xact_id()::text::bigint + */ 0
-         WHERE id = (SELECT f.id FROM feed f WHERE f.id = 1 AND f.published_seq = $3 AND f.candidate_seq = $4
-                        AND f.candidate_xid = $5 /*pg FOR UPDATE SKIP LOCKED */)",
+        "UPDATE feed SET published_seq = $1, candidate_seq = $2, waits_for = $3
+         WHERE id = (SELECT f.id FROM feed f WHERE f.id = 1 AND f.published_seq = $4 AND f.candidate_seq = $5
+                        AND f.waits_for = $6 /*pg FOR UPDATE SKIP LOCKED */)",
         &[
-            seen.horizon.into(),
-            seen.newest.into(),
+            next.published.into(),
+            next.candidate.into(),
+            next.waits_for.as_str().into(),
             seen.published.into(),
             seen.candidate.into(),
-            seen.candidate_xid.into(),
+            seen.waits_for.as_str().into(),
         ],
     )
     .await?;
@@ -306,4 +352,37 @@ pub(super) fn event_row(row: &Row) -> Result<EventRow, StorageError> {
         request_id: row.get(11)?,
         reason: row.get(12)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(published: i64, candidate: i64, waits_for: &str, newest: i64, running: &str) -> Feed {
+        Feed {
+            published,
+            candidate,
+            waits_for: waits_for.into(),
+            newest,
+            running: running.into(),
+        }
+    }
+
+    #[test]
+    fn a_candidate_is_published_when_nobody_is_left_who_could_come_before_it() {
+        let check = |feed: Feed, expected: Option<(i64, i64, &str)>| {
+            let next = feed.next();
+            let found = next
+                .as_ref()
+                .map(|next| (next.published, next.candidate, next.waits_for.as_str()));
+            assert_eq!(found, expected, "{feed:?}");
+        };
+        check(feed(7, 7, "", 7, ""), None);
+        check(feed(7, 7, "", 9, ""), Some((9, 9, "")));
+        check(feed(7, 7, "", 9, "3/1 4/2"), Some((7, 9, "3/1 4/2")));
+        check(feed(7, 9, "3/1 4/2", 9, "4/2"), None);
+        check(feed(7, 9, "3/1 4/2", 12, "5/1 4/2"), None);
+        check(feed(7, 9, "3/1 4/2", 12, "5/1 4/3"), Some((9, 12, "5/1 4/3")));
+        check(feed(7, 9, "3/1 4/2", 12, ""), Some((12, 12, "")));
+    }
 }
