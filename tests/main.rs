@@ -12,6 +12,7 @@ mod conformance;
 mod durability;
 mod harness;
 mod lifecycle;
+mod nodes;
 mod promises;
 mod providers;
 mod pull_third_party;

@@ -51,3 +51,8 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condit
         Err(_) => panic!("waited {} s in vain for {what}", DEADLINE.as_secs()),
     }
 }
+
+/// Waits as long as lies between two looks at a condition.
+pub async fn glance() {
+    tokio::time::sleep(GLANCE).await;
+}
