@@ -456,6 +456,7 @@ impl World {
     }
 
     pub(crate) async fn all_events(&self) -> Vec<EventRow> {
+        query::event::publish(self.engine.storage()).await.unwrap();
         self.read(|tx| Box::pin(async move { Ok(query::event::after(tx, 0, u32::MAX).await?) }))
             .await
     }

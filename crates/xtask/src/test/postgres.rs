@@ -18,7 +18,28 @@ const SUITES: &[(&str, &str)] = &[
 ];
 
 /// Tests of these suites that are about SQLite alone, each with what makes it so. A name may stand for a module.
-const SQLITE_ONLY: &[Leave] = &[];
+const SQLITE_ONLY: &[Leave] = &[
+    Leave {
+        suite: ("usher-storage", "it"),
+        name: "sqlite::",
+        reason: "looks into the file",
+    },
+    Leave {
+        suite: ("usher-server", "e2e"),
+        name: "durability::the_disk_has_a_change_before_its_answer_leaves",
+        reason: "traces the syncs to disk of the server's own process",
+    },
+    Leave {
+        suite: ("usher-server", "e2e"),
+        name: "durability::a_build_that_acknowledges_before_it_commits_is_found_out",
+        reason: "the fault is seeded in the writer of SQLite",
+    },
+    Leave {
+        suite: ("usher-server", "e2e"),
+        name: "cli_beside_server::without_a_file_the_server_says_once_how_to_try_it_out",
+        reason: "begins without a config file, which is on SQLite",
+    },
+];
 
 /// The tests of this pass.
 pub(crate) const SELECTION: Selection = Selection {
