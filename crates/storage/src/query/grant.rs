@@ -70,7 +70,7 @@ pub async fn of_memberships(
 ) -> Result<Vec<GrantRow>, StorageError> {
     let sql = select_grant!(
         "FROM rarray($1) i CROSS JOIN room_grant g ON g.membership_id = i.value
-         WHERE $2 OR g.dropped_us IS NULL ORDER BY g.id"
+         WHERE $2 = 1 OR g.dropped_us IS NULL ORDER BY g.id"
     );
     tx.query(sql, &[uuids(memberships), dropped_too.into()])
         .await?
