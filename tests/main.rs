@@ -20,3 +20,4 @@ mod push_clients;
 mod races;
 mod rooms_and_groups;
 mod storage_copy;
+mod webhooks;
