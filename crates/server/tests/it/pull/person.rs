@@ -1,11 +1,15 @@
 //! A restore asks the source on the spot.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use usher_engine::{Actor, Cause};
 
-use super::{Readable, unavailable};
+use super::stub::Gate;
+use super::{Readable, SOON, unavailable};
 use crate::api::{Answer, Api};
+use crate::world::eventually;
 
 /// Ada was in the room, was removed, and is back; the id of the open suggestion.
 async fn back(hr: &Readable) -> String {
@@ -110,4 +114,40 @@ async fn a_source_that_cannot_be_asked_stops_a_restore_with_the_next_step() {
     hr.script.fail(None);
     hr.world.clock.advance(Duration::from_secs(1));
     apply(&hr, &restore, &shown).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_person_is_asked_about_beside_a_read_that_goes_on_in_this_process() {
+    let hr = Readable::new("beside", "pull").await;
+    let restore = back(&hr).await;
+    let gate = Arc::new(Gate::default());
+    *hr.script.gate.lock().expect("no panic") = Some(Arc::clone(&gate));
+    hr.world.clock.advance(Duration::from_secs(400));
+    let jobs = hr.serve();
+    gate.reached.notified().await;
+    let shown = plan(&hr, &restore).await.expect(200).body;
+    assert!(shown["refusal"].is_null(), "{shown:#}");
+    assert_eq!(shown["freshness"][0]["unreachable"], Value::Null, "{shown:#}");
+    *hr.script.gate.lock().expect("no panic") = None;
+    gate.open.notify_one();
+    // The read that was under way is none the worse for it.
+    let runs = eventually("the end of all reads", SOON, async || {
+        let runs = hr.runs().await;
+        runs.iter().all(|run| !run["ended"].is_null()).then_some(runs)
+    })
+    .await;
+    jobs.stop().await;
+    assert!(runs.iter().all(|run| run["state"] == "done"), "{runs:#?}");
+}
+
+#[tokio::test]
+async fn a_question_waits_for_its_turn_while_another_process_reads() {
+    let hr = Readable::new("turn", "pull").await;
+    let restore = back(&hr).await;
+    let (other, lease) = hr.taken_over().await;
+    let end = other.give_lease_back(lease, Cause::new(Actor::Usher("reads".into())));
+    let (shown, ended) = tokio::join!(plan(&hr, &restore), end);
+    ended.expect("a database");
+    let shown = shown.expect(200).body;
+    assert!(shown["refusal"].is_null(), "{shown:#}");
 }
