@@ -40,6 +40,7 @@ pub enum StartError {
 pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Engine, StartError> {
     let storage = Storage::open(StorageConfig {
         readers: config.storage.readers,
+        connections: config.storage.connections,
         busy_timeout: config.storage.busy_timeout.duration(),
         ..StorageConfig::new(&config.storage.url)
     })

@@ -116,10 +116,13 @@ pub struct Scim {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
-    /// Where the data is, such as `sqlite:data/usher.db`; relative to the folder that the program runs in.
+    /// Where the data is: a file such as `sqlite:data/usher.db`, relative to the folder that the program runs in, or a
+    /// server such as `postgres://usher@db.contoso.com/usher?sslmode=verify-full`.
     pub url: String,
-    /// How many reads run side by side.
+    /// SQLite: how many reads run side by side.
     pub readers: usize,
+    /// PostgreSQL: how many connections this node opens at most. A quarter of them is left to reads.
+    pub connections: usize,
     /// How long a unit of work waits while another process holds the database.
     pub busy_timeout: Period,
 }
@@ -293,6 +296,7 @@ impl Default for Storage {
         Self {
             url: "sqlite:data/usher.db".into(),
             readers: 3,
+            connections: 16,
             busy_timeout: Period::seconds(10),
         }
     }
@@ -303,6 +307,7 @@ impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage")
             .field("readers", &self.readers)
+            .field("connections", &self.connections)
             .field("busy_timeout", &self.busy_timeout)
             .finish_non_exhaustive()
     }

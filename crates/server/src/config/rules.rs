@@ -169,6 +169,9 @@ impl Config {
                 return Err(ConfigError::invalid(key, "has to be at least 1"));
             }
         }
+        if self.storage.connections < 2 {
+            return Err(ConfigError::invalid("storage.connections", "has to be at least 2"));
+        }
         if scim.page_size > scim.max_page_size {
             return Err(ConfigError::invalid(
                 "scim.page_size",
