@@ -27,7 +27,7 @@ impl Unit<'_, '_> {
         members: Vec<MemberName>,
     ) -> Result<GroupRow, EngineError> {
         self.alone()?;
-        if self.source_rules(source).await?.1
+        if self.is_also_read(source).await?
             && let Some(seen) = self.group_seen_by_reads(source, &data).await?
         {
             return self.take_over_group(seen, data, members).await;

@@ -62,7 +62,7 @@ impl Unit<'_, '_> {
         if !users.is_empty() {
             let added = query::member::add(self.tx, group.id, &users, self.now).await?;
             if added.len() < users.len() {
-                if self.source_rules(group.source).await?.1 {
+                if self.is_also_read(group.source).await? {
                     let claimed = query::pulled::claim(self.tx, group.id, &users, self.now).await?;
                     effect.added.extend(claimed);
                 }
@@ -106,7 +106,7 @@ impl Unit<'_, '_> {
     ) -> Result<(), EngineError> {
         let values: Vec<String> = members.iter().map(|member| member.value.clone()).collect();
         let keep: Vec<SourceUserId> = values.iter().filter_map(|value| value.parse().ok()).collect();
-        let removed = if self.source_rules(group.source).await?.1 {
+        let removed = if self.is_also_read(group.source).await? {
             let others = query::pulled::others(self.tx, group.id, &keep).await?;
             let (removed, unpushed) =
                 query::pulled::remove_pushed(self.tx, group.id, &others, self.now).await?;
@@ -126,7 +126,7 @@ impl Unit<'_, '_> {
         users: &[SourceUserId],
         effect: &mut Effect,
     ) -> Result<Vec<SourceUserId>, EngineError> {
-        if !self.source_rules(group.source).await?.1 {
+        if !self.is_also_read(group.source).await? {
             return Ok(query::member::remove(self.tx, group.id, users).await?);
         }
         let (removed, unpushed) = query::pulled::remove_pushed(self.tx, group.id, users, self.now).await?;

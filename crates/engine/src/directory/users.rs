@@ -232,6 +232,11 @@ impl Unit<'_, '_> {
         Ok(self.source_rules(source).await?.0)
     }
 
+    /// Whether a source is pushed and read.
+    pub(crate) async fn is_also_read(&mut self, source: SourceKey) -> Result<bool, EngineError> {
+        Ok(self.source_rules(source).await?.1)
+    }
+
     /// The rules for a source, and whether it is pushed and read.
     pub(crate) async fn source_rules(
         &mut self,
