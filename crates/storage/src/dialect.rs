@@ -9,6 +9,8 @@
 //!   standard SQL has no condition after it.
 //! - One `VALUES ($1, …)` that runs for many rows becomes a read of `unnest`.
 
+use std::collections::BTreeSet;
+
 /// The beginning of text for PostgreSQL alone, inside of a comment.
 const MARK: &str = "/*pg ";
 /// The beginning of text for SQLite alone, which ends where that for PostgreSQL begins.
@@ -119,6 +121,23 @@ pub(crate) fn over_arrays(sql: &str, types: &[&str]) -> Option<String> {
     ))
 }
 
+/// How many placeholders a statement has; nothing when a number is left out.
+pub(crate) fn placeholders(sql: &str) -> Option<usize> {
+    let mut seen = BTreeSet::new();
+    for part in sql.split('$').skip(1) {
+        let end = part
+            .find(|sign: char| !sign.is_ascii_digit())
+            .unwrap_or(part.len());
+        // What is no number belongs to a text, such as a path in JSON.
+        if let Ok(number) = part[..end].parse::<usize>() {
+            seen.insert(number);
+        }
+    }
+    let count = seen.len();
+    (seen.first().is_none_or(|first| *first == 1) && seen.last().is_none_or(|last| *last == count))
+        .then_some(count)
+}
+
 /// Where the parenthesis closes that was opened before this text.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
@@ -191,6 +210,14 @@ mod tests {
             "SELECT 1 FROM a CROSS JOIN b ON CONFLICT DO NOTHING",
             "SELECT 1 FROM a CROSS JOIN b ON CONFLICT DO NOTHING",
         );
+    }
+
+    #[test]
+    fn placeholders_are_counted() {
+        assert_eq!(placeholders("SELECT $2, $1, $2, '$.active'"), Some(2));
+        assert_eq!(placeholders("SELECT $1, $10"), None);
+        assert_eq!(placeholders("SELECT $0"), None);
+        assert_eq!(placeholders("SELECT 1"), Some(0));
     }
 
     #[test]

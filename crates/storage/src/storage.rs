@@ -52,7 +52,7 @@ pub struct Storage {
 
 enum Engine {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl Storage {
@@ -65,7 +65,8 @@ impl Storage {
     /// durability rests on.
     pub async fn open(config: StorageConfig) -> Result<Self, StorageError> {
         let storage = Self::open_unfinished(config).await?;
-        let unfinished = storage.read(|tx| Box::pin(async move { Ok(tx.query(tx.catalog().is_unfinished, &[]).await?.len()) }));
+        let unfinished = storage
+            .read(|tx| Box::pin(async move { Ok(tx.query(tx.catalog().is_unfinished, &[]).await?.len()) }));
         let unfinished: Result<usize, StorageError> = unfinished.await;
         match unfinished? {
             0 => Ok(storage),
@@ -79,7 +80,7 @@ impl Storage {
     /// As [`open`](Self::open), also where a copy into the database has not ended.
     pub(crate) async fn open_unfinished(config: StorageConfig) -> Result<Self, StorageError> {
         let engine = match postgres::is_postgres(&config.url) {
-            true => Engine::Postgres(Postgres::open(&config).await?),
+            true => Engine::Postgres(Box::new(Postgres::open(&config).await?)),
             false => Engine::Sqlite(Sqlite::open(sqlite::path(&config.url)?, &config).await?),
         };
         Ok(Self {

@@ -45,7 +45,7 @@ impl Patience {
     /// The error, when trying again does not help or has gone on for long enough.
     pub(super) async fn again(&mut self, fault: Fault) -> Result<(), StorageError> {
         let (count, most) = match fault.again {
-            Again::No => return Err(fault.error),
+            Again::No | Again::ReadOnly => return Err(fault.error),
             Again::Conflict => (&mut self.conflicts, CONFLICTS),
             Again::Perhaps => (&mut self.perhaps, PERHAPS),
             Again::Lost => (&mut self.losses, u32::MAX),

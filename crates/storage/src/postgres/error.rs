@@ -24,8 +24,10 @@ pub(super) enum Again {
     /// A unit beside it may have written the row that was in the way, or taken the one that is missing: this one would see
     /// so if it ran once more.
     Perhaps,
-    /// The connection is lost, or leads to a server that takes no changes.
+    /// The connection is lost, or leads to a server that cannot be used.
     Lost,
+    /// The transaction takes no changes: of a unit that wants to make some, the server has become a standby.
+    ReadOnly,
 }
 
 impl Fault {
@@ -44,12 +46,12 @@ impl Fault {
 }
 
 /// What the driver reports.
-pub(super) fn fault(error: Error) -> Fault {
+pub(super) fn fault(error: &Error) -> Fault {
     if let Some(said) = error.as_db_error() {
         return said_by_server(said);
     }
-    let reason = reason(&error);
-    if error.is_closed() || is_input_output(&error) {
+    let reason = reason(error);
+    if error.is_closed() || is_input_output(error) {
         return Fault::lost(reason);
     }
     // Values that cannot be sent or read: an error in the calling code.
@@ -110,9 +112,8 @@ fn said_by_server(said: &DbError) -> Fault {
         SqlState::FEATURE_NOT_SUPPORTED if said.message().contains("cached plan") => {
             Fault::lost(said.message())
         }
-        // Another server took over, and this one follows it now.
-        SqlState::READ_ONLY_SQL_TRANSACTION
-        | SqlState::ADMIN_SHUTDOWN
+        SqlState::READ_ONLY_SQL_TRANSACTION => Fault::new(opaque(), Again::ReadOnly),
+        SqlState::ADMIN_SHUTDOWN
         | SqlState::CRASH_SHUTDOWN
         | SqlState::CANNOT_CONNECT_NOW
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT

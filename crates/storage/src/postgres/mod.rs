@@ -27,7 +27,7 @@ pub(crate) use session::Session;
 
 use address::Address;
 use backoff::Patience;
-use error::Fault;
+use error::{Again, Fault};
 use pool::{Lease, Pool};
 
 /// Units that change data see what was committed before each of their statements, and lock what they decide on.
@@ -88,6 +88,19 @@ impl Postgres {
     where
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
+    {
+        let done = self.until_done(work).await;
+        if done.is_err() {
+            Counters::add(&self.counters.rolled_back, 1);
+        }
+        done
+    }
+
+    /// Runs a unit that may change data until it is committed, or fails for good.
+    async fn until_done<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+        E: From<StorageError>,
     {
         let mut patience = Patience::new(self.limit);
         loop {
@@ -154,7 +167,10 @@ impl Postgres {
     {
         let session = &mut lease.session;
         let result = self.run(session, WRITE, work).await;
-        let fault = session.fault().cloned();
+        let fault = session.fault().cloned().map(|fault| match fault.again {
+            Again::ReadOnly => Fault::lost("the server has become a standby and takes no changes"),
+            _ => fault,
+        });
         let result = match (result, fault) {
             (result, Some(fault)) => Err((fault, Some(result))),
             (Err(error), None) => Ok(Err(error)),
@@ -169,7 +185,6 @@ impl Postgres {
                 Err(fault) => Err((fault, None)),
             },
         };
-        Counters::add(&self.counters.rolled_back, 1);
         // What cannot be undone over this connection the server undoes when it is closed.
         if session.roll_back().await.is_ok() {
             lease.give_back();

@@ -16,6 +16,11 @@ use crate::StorageError;
 /// How old a connection gets: plans that were made for small tables do not stay for ever.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+/// How many of so many connections units may have that change data.
+fn writers(size: u32) -> u32 {
+    size - size.div_ceil(4)
+}
+
 /// A bounded number of connections, opened when they are needed.
 pub(super) struct Pool {
     address: Address,
@@ -44,7 +49,7 @@ impl Pool {
             size,
             idle: Mutex::default(),
             places: Semaphore::new(size as usize),
-            writers: Semaphore::new((size - size.div_ceil(4)).max(1) as usize),
+            writers: Semaphore::new(writers(size) as usize),
         }
     }
 
@@ -85,6 +90,7 @@ impl Pool {
 
     /// Waits for the units that were there first, then closes all connections.
     pub(super) async fn close(&self) {
+        let _writers = self.writers.acquire_many(writers(self.size)).await;
         let _all = self.places.acquire_many(self.size).await;
         self.places.close();
         self.writers.close();

@@ -210,10 +210,10 @@ impl Session {
         if let Some(known) = self.statements.constant(sql, params) {
             return Ok(known);
         }
+        statements::counted(sql, params.len())?;
         let known = self
             .prepare(&dialect::for_postgres(sql), &statements::types(params))
             .await?;
-        statements::counted(&known, params.len(), sql)?;
         self.statements.keep_constant(sql, &known);
         Ok(known)
     }
@@ -225,7 +225,10 @@ impl Session {
                 let known = self
                     .prepare(&dialect::for_postgres(sql), &statements::types(params))
                     .await?;
-                statements::counted(&known, params.len(), sql)?;
+                let count = known.statement.params().len();
+                if count != params.len() {
+                    return Err(statements::miscounted(count, params.len(), sql));
+                }
                 self.statements.keep_built(sql, &known);
                 known
             }
@@ -239,9 +242,9 @@ impl Session {
         let known = match self.statements.many(sql) {
             Some(known) => known,
             None => {
+                statements::counted(sql, rows.first().map_or(0, |row| row.as_ref().len()))?;
                 let text = dialect::for_postgres(sql);
                 let single = self.prepare(&text, &statements::types_of_rows(rows)).await?;
-                statements::counted(&single, rows.first().map_or(0, |row| row.as_ref().len()), sql)?;
                 let known = match statements::text_of_many(&text, single.statement.params()) {
                     Some(text) => Some(self.prepare(&text, &[]).await?),
                     None => None,

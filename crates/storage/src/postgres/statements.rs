@@ -129,14 +129,23 @@ fn changes(sql: &str) -> bool {
     }
 }
 
-/// An error of the calling code: another number of values than of placeholders.
-pub(super) fn counted(known: &Known, given: usize, sql: &str) -> Result<(), Fault> {
-    let count = known.statement.params().len();
-    if count == given {
-        return Ok(());
+/// # Errors
+/// One of the calling code: another number of values than of placeholders, or a gap between these.
+pub(super) fn counted(sql: &str, given: usize) -> Result<(), Fault> {
+    match dialect::placeholders(sql) {
+        Some(count) if count == given => Ok(()),
+        Some(count) => Err(miscounted(count, given, sql)),
+        None => Err(misuse(format!("placeholders are $1, $2, … without a gap: {sql}"))),
     }
-    let error = StorageError::Misuse(format!("{count} parameters wanted, {given} given: {sql}"));
-    Err(Fault::new(error, Again::No))
+}
+
+/// The error of a statement that was given another number of values than it has placeholders.
+pub(super) fn miscounted(count: usize, given: usize, sql: &str) -> Fault {
+    misuse(format!("{count} parameters wanted, {given} given: {sql}"))
+}
+
+fn misuse(text: String) -> Fault {
+    Fault::new(StorageError::Misuse(text), Again::No)
 }
 
 #[cfg(test)]

@@ -74,9 +74,9 @@ impl Wire {
         match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) if error.is_closed() => {
-                Err(line.lost.clone().unwrap_or_else(|| error::fault(error)))
+                Err(line.lost.clone().unwrap_or_else(|| error::fault(&error)))
             }
-            Some(Err(error)) => Err(error::fault(error)),
+            Some(Err(error)) => Err(error::fault(&error)),
             None => Err(line
                 .lost
                 .clone()
