@@ -1,10 +1,10 @@
-//! Closing finishes what was queued and lets go of the file.
+//! Closing finishes what was queued and lets go of the database.
 
 use usher_storage::StorageError;
 
-use crate::world::{Occupied, World, add, entries, fresh, spawn_add};
+use crate::world::{Occupied, add, entries, fresh, spawn_add};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_queued_is_finished() {
     let (world, storage) = fresh().await;
     let occupied = Occupied::new(&storage).await;
@@ -19,7 +19,7 @@ async fn what_was_queued_is_finished() {
     assert_eq!(entries(&world.open().await).await.len(), 10);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn units_after_closing_are_refused() {
     let (_world, storage) = fresh().await;
     storage.clone().close().await;
@@ -30,17 +30,4 @@ async fn units_after_closing_are_refused() {
     assert!(matches!(read, Err(StorageError::Closed)), "{read:?}");
     let read: Result<(), StorageError> = storage.read_few(|_tx| Box::pin(async move { Ok(()) })).await;
     assert!(matches!(read, Err(StorageError::Closed)), "{read:?}");
-}
-
-#[tokio::test]
-async fn the_log_is_folded_into_the_file() {
-    let world = World::new();
-    let storage = world.open().await;
-    add(&storage, "kept").await.unwrap();
-    assert_eq!(
-        world.files(),
-        ["usher.db", "usher.db-shm", "usher.db-wal", "usher.db.lock"]
-    );
-    storage.close().await;
-    assert_eq!(world.files(), ["usher.db", "usher.db.lock"]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use usher_storage::{Storage, StorageConfig, StorageError};
 
-use crate::world::{Occupied, World, add, entries, fresh, spawn_add};
+use crate::world::{COUNT_UP, Occupied, World, add, entries, fresh};
 
 /// Adds entries from many tasks at once and returns the texts of those that were acknowledged.
 async fn add_many(storages: &[Storage], tasks: usize, each: usize) -> BTreeSet<String> {
@@ -32,7 +32,7 @@ async fn add_many(storages: &[Storage], tasks: usize, each: usize) -> BTreeSet<S
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_writers_none_is_lost() {
-    let (_world, storage) = fresh().await;
+    let (world, storage) = fresh().await;
     let acknowledged = add_many(std::slice::from_ref(&storage), 64, 20).await;
     assert_eq!(acknowledged.len(), 64 * 20);
     let stored = entries(&storage).await;
@@ -43,11 +43,15 @@ async fn of_many_writers_none_is_lost() {
         (stats.committed, stats.rolled_back, stats.queued),
         (64 * 20, 0, 0)
     );
-    assert!(stats.commits < stats.committed, "{stats:?}");
+    if world.is_postgres() {
+        assert_eq!(stats.commits, stats.committed);
+    } else {
+        assert!(stats.commits < stats.committed, "{stats:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_storages_on_one_file_lose_nothing() {
+async fn two_storages_on_one_database_lose_nothing() {
     let world = World::new();
     let storages = [world.open().await, world.open().await];
     let acknowledged = add_many(&storages, 8, 20).await;
@@ -58,25 +62,25 @@ async fn two_storages_on_one_file_lose_nothing() {
     }
 }
 
-/// More callers than the queue has places: they wait for one, and the runtime's thread is not blocked by it.
-#[tokio::test]
-async fn a_full_queue_holds_callers_back() {
-    let (_world, storage) = fresh().await;
-    let occupied = Occupied::new(&storage).await;
-    let adding: Vec<_> = (0..1500).map(|_| spawn_add(&storage, "x")).collect();
-    occupied.with_queued(1024).await;
-    for _ in 0..10 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(storage.stats().queued, 1024);
-    occupied.release().await;
-    for unit in adding {
-        unit.await.unwrap().unwrap();
-    }
-    assert_eq!(entries(&storage).await.len(), 1500);
+/// Changes what [`Occupied`] holds.
+async fn count_up(storage: &Storage) -> Result<u64, StorageError> {
+    storage
+        .write(|tx| Box::pin(async move { tx.execute(COUNT_UP, &[]).await }))
+        .await
 }
 
-#[tokio::test]
+async fn counted(storage: &Storage) -> i64 {
+    let work = storage.read(|tx| {
+        Box::pin(async move {
+            let sql = "SELECT value FROM counter WHERE id = 1";
+            tx.query_one(sql, &[]).await?.get::<i64>(0)
+        })
+    });
+    let value: Result<i64, StorageError> = work.await;
+    value.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn waiting_for_another_process_is_bounded() {
     let world = World::new();
     let holder = world.open().await;
@@ -86,24 +90,27 @@ async fn waiting_for_another_process_is_bounded() {
     };
     let waiting = Storage::open(waiting).await.unwrap();
     let occupied = Occupied::new(&holder).await;
-    let error = add(&waiting, "refused").await.unwrap_err();
+    let error = count_up(&waiting).await.unwrap_err();
     assert!(matches!(error, StorageError::Busy), "{error:?}");
     occupied.release().await;
-    add(&waiting, "accepted").await.unwrap();
-    assert_eq!(entries(&holder).await, ["accepted"]);
+    count_up(&waiting).await.unwrap();
+    assert_eq!(counted(&holder).await, 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_unit_waits_for_another_process_to_finish() {
     let world = World::new();
     let (holder, waiting) = (world.open().await, world.open().await);
     let occupied = Occupied::new(&holder).await;
-    let unit = spawn_add(&waiting, "patient");
+    let unit = tokio::spawn({
+        let waiting = waiting.clone();
+        async move { count_up(&waiting).await }
+    });
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
     assert!(!unit.is_finished());
     occupied.release().await;
     unit.await.unwrap().unwrap();
-    assert_eq!(entries(&holder).await, ["patient"]);
+    assert_eq!(counted(&holder).await, 2);
 }

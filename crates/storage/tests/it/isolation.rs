@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use usher_storage::{Storage, StorageError, Tx, Value, Work};
+use usher_storage::{Storage, StorageError, Tx, Work};
 use uuid::Uuid;
 
 use crate::world::{Occupied, entries, fresh, spawn_add};
@@ -18,7 +18,7 @@ enum Refusal {
 }
 
 /// Queues `odd` between two ordinary units of one batch, and returns its result. The neighbours must succeed.
-async fn between<T, E>(
+pub(crate) async fn between<T, E>(
     storage: &Storage,
     odd: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
 ) -> Result<T, E>
@@ -42,24 +42,16 @@ where
     odd.await.unwrap()
 }
 
-#[tokio::test]
-async fn units_that_queue_together_share_a_commit() {
-    let (_world, storage) = fresh().await;
-    let result = between(&storage, |tx| {
-        Box::pin(async move { tx.execute("INSERT INTO entry (text) VALUES ('odd')", &[]).await })
-    })
-    .await;
-    let changed: Result<u64, StorageError> = result;
-    assert_eq!(changed.unwrap(), 1);
-    assert_eq!(entries(&storage).await, ["before", "odd", "after"]);
-    let stats = storage.stats();
-    // One commit for the unit that kept the writer busy, one for the three.
-    assert_eq!((stats.committed, stats.commits, stats.rolled_back), (4, 2, 0));
+/// All entries; in which order units beside each other are done is promised by nobody.
+async fn sorted_entries(storage: &Storage) -> Vec<String> {
+    let mut entries = entries(storage).await;
+    entries.sort();
+    entries
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_error_rolls_back_its_unit_alone() {
-    let (_world, storage) = fresh().await;
+    let (world, storage) = fresh().await;
     let result: Result<(), Refusal> = between(&storage, |tx| {
         Box::pin(async move {
             tx.execute("INSERT INTO entry (text) VALUES ('undone')", &[])
@@ -69,12 +61,17 @@ async fn an_error_rolls_back_its_unit_alone() {
     })
     .await;
     assert!(matches!(result, Err(Refusal::No)), "{result:?}");
-    assert_eq!(entries(&storage).await, ["before", "after"]);
+    assert_eq!(sorted_entries(&storage).await, ["after", "before"]);
     let stats = storage.stats();
-    assert_eq!((stats.committed, stats.commits, stats.rolled_back), (3, 2, 1));
+    // On SQLite one commit for the unit that kept the writer busy, one for the others.
+    let commits = world.choose(2, 3);
+    assert_eq!(
+        (stats.committed, stats.commits, stats.rolled_back),
+        (3, commits, 1)
+    );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_error_rolls_back_a_unit_without_neighbours() {
     let (_world, storage) = fresh().await;
     let result: Result<(), Refusal> = storage
@@ -90,7 +87,7 @@ async fn an_error_rolls_back_a_unit_without_neighbours() {
     assert_eq!(entries(&storage).await, Vec::<String>::new());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_panic_rolls_back_its_unit_alone_and_the_storage_goes_on() {
     let (_world, storage) = fresh().await;
     let result: Result<(), Refusal> = between(&storage, |tx| {
@@ -105,11 +102,11 @@ async fn a_panic_rolls_back_its_unit_alone_and_the_storage_goes_on() {
         panic!("{result:?}");
     };
     assert_eq!(message, "a defect");
-    assert_eq!(entries(&storage).await, ["before", "after"]);
+    assert_eq!(sorted_entries(&storage).await, ["after", "before"]);
     spawn_add(&storage, "later").await.unwrap().unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_panic_in_a_read_is_contained() {
     let (_world, storage) = fresh().await;
     for _ in 0..10 {
@@ -121,7 +118,7 @@ async fn a_panic_in_a_read_is_contained() {
     assert_eq!(entries(&storage).await, Vec::<String>::new());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_unit_that_ignores_a_failed_statement_is_rolled_back() {
     let (_world, storage) = fresh().await;
     let result: Result<(), StorageError> = between(&storage, |tx| {
@@ -139,13 +136,14 @@ async fn a_unit_that_ignores_a_failed_statement_is_rolled_back() {
     })
     .await;
     assert!(matches!(result, Err(StorageError::ForeignKey)), "{result:?}");
-    assert_eq!(entries(&storage).await, ["before", "after"]);
+    assert_eq!(sorted_entries(&storage).await, ["after", "before"]);
 }
 
-/// A constraint that is checked at the commit fails the whole transaction: its units run again one by one.
-#[tokio::test]
+/// A constraint that is checked at the commit fails the whole transaction. On SQLite its units run again one by one; on
+/// PostgreSQL the unit runs again twice, because another one may have been in its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_failed_commit_is_the_fault_of_its_unit_alone() {
-    let (_world, storage) = fresh().await;
+    let (world, storage) = fresh().await;
     let runs = Arc::new(AtomicU64::new(0));
     let result = between(&storage, {
         let runs = Arc::clone(&runs);
@@ -158,46 +156,13 @@ async fn a_failed_commit_is_the_fault_of_its_unit_alone() {
     .await;
     let result: Result<u64, StorageError> = result;
     assert!(matches!(result, Err(StorageError::ForeignKey)), "{result:?}");
-    assert_eq!(runs.load(Ordering::Relaxed), 2);
-    assert_eq!(entries(&storage).await, ["before", "after"]);
+    assert_eq!(runs.load(Ordering::Relaxed), world.choose(2, 3));
+    assert_eq!(sorted_entries(&storage).await, ["after", "before"]);
     let stats = storage.stats();
     assert_eq!((stats.committed, stats.rolled_back), (3, 1));
 }
 
-/// As SQLite does by itself when the disk is full.
-#[tokio::test]
-async fn a_transaction_that_is_lost_under_way_takes_no_neighbour_along() {
-    let (_world, storage) = fresh().await;
-    let result: Result<u64, StorageError> = between(&storage, |tx| {
-        Box::pin(async move { tx.execute("ROLLBACK", &[]).await })
-    })
-    .await;
-    assert!(matches!(result, Err(StorageError::Misuse(_))), "{result:?}");
-    assert_eq!(entries(&storage).await, ["before", "after"]);
-}
-
-/// SQLite's own limit on the file's size stands in for the disk's.
-#[tokio::test]
-async fn a_unit_that_fills_the_disk_fails_alone() {
-    let (_world, storage) = fresh().await;
-    let limit = storage.write(|tx| {
-        Box::pin(async move {
-            tx.query("PRAGMA max_page_count = 60", &[]).await?;
-            Ok(())
-        })
-    });
-    let limited: Result<(), StorageError> = limit.await;
-    limited.unwrap();
-    let result = between(&storage, |tx| {
-        let large = Value::from("x".repeat(1 << 20));
-        Box::pin(async move { tx.execute("INSERT INTO entry (text) VALUES ($1)", &[large]).await })
-    });
-    let result: Result<u64, StorageError> = result.await;
-    assert!(matches!(result, Err(StorageError::Full)), "{result:?}");
-    assert_eq!(entries(&storage).await, ["before", "after"]);
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_unit_that_waits_for_something_else_fails_alone() {
     let (_world, storage) = fresh().await;
     let result: Result<(), StorageError> = between(&storage, |tx| {
@@ -209,5 +174,5 @@ async fn a_unit_that_waits_for_something_else_fails_alone() {
     })
     .await;
     assert!(matches!(result, Err(StorageError::Misuse(_))), "{result:?}");
-    assert_eq!(entries(&storage).await, ["before", "after"]);
+    assert_eq!(sorted_entries(&storage).await, ["after", "before"]);
 }

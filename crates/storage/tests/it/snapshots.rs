@@ -1,17 +1,15 @@
 //! A read sees one moment, and gets in nobody's way.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use usher_storage::{Storage, StorageError};
 
-use crate::world::{Gate, Occupied, add, entries, fresh, stand_at};
+use crate::world::{Gate, Occupied, add, entries, fresh};
 
 const COUNT: &str = "SELECT count(*) FROM entry";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_read_sees_one_snapshot_and_holds_up_no_writer() {
     let (_world, storage) = fresh().await;
     add(&storage, "one").await.unwrap();
@@ -38,7 +36,7 @@ async fn a_read_sees_one_snapshot_and_holds_up_no_writer() {
     assert_eq!(read.await.unwrap().unwrap(), (1, 1));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_under_way_is_invisible_and_holds_up_no_read() {
     let (_world, storage) = fresh().await;
     let (gate, news, key) = Gate::new();
@@ -63,7 +61,7 @@ async fn a_write_under_way_is_invisible_and_holds_up_no_read() {
     assert_eq!(entries(&storage).await, ["one"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_unit_sees_its_own_changes_and_those_of_its_batch() {
     let (_world, storage) = fresh().await;
     let add_and_count = |storage: Storage| async move {
@@ -85,7 +83,7 @@ async fn a_unit_sees_its_own_changes_and_those_of_its_batch() {
     assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 2));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_read_cannot_change_anything() {
     let (_world, storage) = fresh().await;
     let work = storage
@@ -95,45 +93,7 @@ async fn a_read_cannot_change_anything() {
     assert_eq!(entries(&storage).await, Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn a_read_of_a_few_rows_runs_here_or_waits_for_a_reader() {
-    let (_world, storage) = fresh().await;
-    add(&storage, "one").await.unwrap();
-    let count = |storage: Storage| async move {
-        let work = storage.read_few(|tx| {
-            Box::pin(async move {
-                let count: i64 = tx.query_one(COUNT, &[]).await?.get(0)?;
-                Ok::<_, StorageError>((count, std::thread::current().id()))
-            })
-        });
-        work.await.unwrap()
-    };
-    assert_eq!(count(storage.clone()).await, (1, std::thread::current().id()));
-
-    // Both readers of the test's storage are busy.
-    let mut busy = Vec::new();
-    for _ in 0..2 {
-        let (gate, news, key) = Gate::new();
-        let holder = tokio::spawn({
-            let storage = storage.clone();
-            async move { storage.read(move |tx| stand_at(tx, Arc::clone(&gate))).await }
-        });
-        news.await.unwrap();
-        busy.push((key, holder));
-    }
-    let mut waiting = Box::pin(count(storage.clone()));
-    // Nothing is done here, and nothing can be done elsewhere yet.
-    assert!(poll_once(&mut waiting).is_pending());
-    for (key, holder) in busy {
-        drop(key);
-        holder.await.unwrap().unwrap();
-    }
-    let (counted, thread) = waiting.await;
-    assert_eq!(counted, 1);
-    assert_ne!(thread, std::thread::current().id());
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_failed_read_of_a_few_rows_leaves_the_connection_usable() {
     let (_world, storage) = fresh().await;
     add(&storage, "one").await.unwrap();
@@ -189,7 +149,7 @@ async fn a_read_of_a_few_rows_sees_what_was_acknowledged_although_others_read_al
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_read_of_a_few_rows_sees_what_another_process_committed_five_milliseconds_ago() {
     let (world, storage) = fresh().await;
     let other = world.open().await;
@@ -205,9 +165,4 @@ async fn a_read_of_a_few_rows_sees_what_another_process_committed_five_milliseco
             assert!(asked < Duration::from_millis(5), "{asked:?}");
         }
     }
-}
-
-/// Asks a future once.
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }

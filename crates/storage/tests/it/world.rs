@@ -1,12 +1,13 @@
 //! What the tests share: a database of their own, and the one place that knows which engine it is.
 
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use usher_storage::migrate::Migration;
 use usher_storage::{Storage, StorageConfig, StorageError, Tx, Work};
-use usher_testpg::Place;
+use usher_testpg::{Cluster, Databases, Options, Place, is_left_out};
 
 /// A small schema with one of each: a unique index, a foreign key, a check, a foreign key checked at commit.
 pub(crate) const SCHEMA: &[Migration] = &[Migration {
@@ -48,7 +49,7 @@ pub(crate) const POSTGRES_SCHEMA: &[Migration] = &[Migration {
             LANGUAGE sql IMMUTABLE ROWS 10 AS 'SELECT unnest($1)';
         CREATE FUNCTION rarray(list BIGINT[]) RETURNS TABLE (value BIGINT)
             LANGUAGE sql IMMUTABLE ROWS 10 AS 'SELECT unnest($1)';
-        CREATE FUNCTION rarray(list TEXT[]) RETURNS TABLE (value TEXT COLLATE \"C\")
+        CREATE FUNCTION rarray(list TEXT[]) RETURNS TABLE (value TEXT)
             LANGUAGE sql IMMUTABLE ROWS 10 AS 'SELECT unnest($1)';
         CREATE FUNCTION hex(id UUID) RETURNS TEXT LANGUAGE sql IMMUTABLE AS 'SELECT CAST($1 AS TEXT)';
         CREATE TABLE room (
@@ -80,13 +81,33 @@ pub(crate) const POSTGRES_SCHEMA: &[Migration] = &[Migration {
 /// A database of its own: a file, or one on the server that `USHER_TEST_POSTGRES` names.
 pub(crate) struct World {
     place: Place,
+    _cluster: Option<Cluster>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         Self {
             place: Place::new().unwrap(),
+            _cluster: None,
         }
+    }
+
+    /// A database of PostgreSQL, whatever engine this run of the tests is about; nothing where PostgreSQL was left out by name.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        if is_left_out() {
+            return None;
+        }
+        let cluster = match Databases::given() {
+            Some(_) => None,
+            None => Some(Cluster::start(Options::default()).unwrap()),
+        };
+        let databases = cluster
+            .as_ref()
+            .map_or_else(Databases::given, |cluster| Some(cluster.databases()));
+        Some(Self {
+            place: Place::Database(databases.unwrap().create().await.unwrap()),
+            _cluster: cluster,
+        })
     }
 
     /// Whether the engine under test is PostgreSQL.
@@ -98,15 +119,22 @@ impl World {
         &self.place
     }
 
-    /// The engine under test.
+    /// What the engine under test takes, of two.
+    pub(crate) fn choose<T>(&self, sqlite: T, postgres: T) -> T {
+        if self.is_postgres() { postgres } else { sqlite }
+    }
+
+    pub(crate) fn schema(&self) -> &'static [Migration] {
+        self.choose(SCHEMA, POSTGRES_SCHEMA)
+    }
+
+    /// With one unit at a time that changes data, as SQLite has it, and a wait that is long enough for a busy machine.
     pub(crate) fn config(&self) -> StorageConfig {
         StorageConfig {
-            migrations: if self.is_postgres() {
-                POSTGRES_SCHEMA
-            } else {
-                SCHEMA
-            },
+            migrations: self.schema(),
             readers: 2,
+            connections: 2,
+            busy_timeout: Duration::from_secs(60),
             ..StorageConfig::new(self.place.url())
         }
     }
@@ -124,7 +152,6 @@ impl World {
         names
     }
 
-    /// A storage with a long enough wait for a busy machine.
     pub(crate) async fn open(&self) -> Storage {
         Storage::open(self.config()).await.unwrap()
     }
@@ -166,7 +193,10 @@ pub(crate) async fn entries(storage: &Storage) -> Vec<String> {
         .unwrap()
 }
 
-/// Holds a thread of the storage inside a unit until it is told to go on: a test decides what happens meanwhile.
+/// Counts up what [`Occupied`] holds.
+pub(crate) const COUNT_UP: &str = "UPDATE counter SET value = value + 1 WHERE id = 1";
+
+/// Holds a thread inside a unit until it is told to go on: a test decides what happens meanwhile.
 pub(crate) struct Gate {
     entered: Mutex<Option<oneshot::Sender<()>>>,
     open: Mutex<mpsc::Receiver<()>>,
@@ -191,12 +221,13 @@ impl Gate {
     pub(crate) fn pass(&self) {
         if let Some(entered) = self.entered.lock().unwrap().take() {
             entered.send(()).unwrap();
-            let _opened = self.open.lock().unwrap().recv();
+            // A worker of the runtime hands over what it looks after, sockets among that, before it is held.
+            let _opened = tokio::task::block_in_place(|| self.open.lock().unwrap().recv());
         }
     }
 }
 
-/// Keeps the writer busy until it is released, so that units queue behind it and share a batch.
+/// Keeps the writer busy until it is released, so that units queue behind it; on SQLite they share a batch then.
 pub(crate) struct Occupied {
     storage: Storage,
     key: mpsc::Sender<()>,
@@ -204,12 +235,22 @@ pub(crate) struct Occupied {
 }
 
 impl Occupied {
-    /// The writer has begun its unit, holds the lock of the database and waits.
+    /// The writer has begun its unit, holds the lock of the first counter, or of the whole database, and waits.
     pub(crate) async fn new(storage: &Storage) -> Self {
         let (gate, news, key) = Gate::new();
         let holder = tokio::spawn({
             let storage = storage.clone();
-            async move { storage.write(move |tx| stand_at(tx, Arc::clone(&gate))).await }
+            async move {
+                let work = storage.write(move |tx| {
+                    let gate = Arc::clone(&gate);
+                    Box::pin(async move {
+                        tx.execute(COUNT_UP, &[]).await?;
+                        gate.pass();
+                        Ok(())
+                    })
+                });
+                work.await
+            }
         });
         news.await.unwrap();
         Self {
