@@ -23,6 +23,9 @@ pub(crate) const GROUP: usize = 50;
 /// Groups in one unit of work.
 const GROUPS: usize = 40;
 
+/// The number in the name of the first room: further ones are made by hand.
+const FIRST_ROOM: usize = 1_000_000;
+
 /// Units of work at once.
 const AT_ONCE: usize = 3;
 
@@ -170,7 +173,7 @@ async fn write(tx: &mut Tx<'_>, part: &Part) -> Result<(), StorageError> {
     tx.execute_many(USER, &users).await?;
     for group in &part.groups {
         query::group::insert(tx, &group_row(part, group)).await?;
-        query::room::insert(tx, &room(group.room, group.number)).await?;
+        query::room::insert(tx, &room(group.room, FIRST_ROOM + group.number)).await?;
         let reference = group.id.to_string();
         let mapping = mapping(group.mapping, group.room, part.source, Some(group.id), reference);
         query::mapping::insert(tx, &mapping).await?;

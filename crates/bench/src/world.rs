@@ -82,7 +82,11 @@ impl Place {
     /// How much of the disk it takes, in bytes.
     pub(crate) async fn size(&self) -> Result<u64> {
         match self {
-            Self::File(path) => Ok(std::fs::metadata(path)?.len()),
+            Self::File(path) => {
+                // What was written last may still be in the log only.
+                let log = std::fs::metadata(path.with_extension("db-wal"));
+                Ok(std::fs::metadata(path)?.len() + log.map_or(0, |log| log.len()))
+            }
             Self::Database(database) => postgres::Database::open(&database.url()).await?.size().await,
         }
     }
