@@ -26,6 +26,12 @@ const STATEMENT: Duration = Duration::from_secs(60);
 /// How long a transaction may be open without a statement: units of work wait for nothing else, so that one is stuck.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// With the seeded fault: a commit is acknowledged before the server has written it down.
+const LATE: &str = match cfg!(feature = "fault-ack-before-commit") {
+    true => "; SET synchronous_commit = off",
+    false => "",
+};
+
 /// Connects, sets the connection up and asks how it is set.
 pub(super) async fn open(address: &Address, lock_wait: Duration) -> Result<(Session, Settings), Fault> {
     let connecting = address.config.connect(address.tls.clone());
@@ -88,7 +94,7 @@ fn script(lock_wait: Duration) -> (String, [&'static str; 18]) {
          SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'; \
          SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET client_connection_check_interval = 5000; SET jit = off; SET plan_cache_mode = force_generic_plan; \
-         SET random_page_cost = 1.1; SET client_min_messages = warning; SELECT {}",
+         SET random_page_cost = 1.1; SET client_min_messages = warning; SELECT {}{LATE}",
         STATEMENT.as_millis(),
         lock_wait.as_millis().max(1),
         IDLE.as_millis(),
