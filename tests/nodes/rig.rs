@@ -121,7 +121,7 @@ impl Rig {
         }
         let mut rig = Self {
             readers: vec![
-                Reader::start(fleet.api(&role_token, &journal), 1000, 0),
+                Reader::start(fleet.api(&role_token, &journal), 1000, 1),
                 Reader::start(fleet.api(&role_token, &journal), 7, 1),
             ],
             ground: Arc::new(Ground::new(Vec::new(), Vec::new(), &[])),

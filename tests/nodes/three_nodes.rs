@@ -6,7 +6,7 @@ use usher_testpg::{Cluster, Options};
 use super::rig::{Rig, connect, length};
 
 /// After so many acknowledged operations another node is killed.
-const BETWEEN_KILLS: (usize, usize) = (100, 300);
+const BETWEEN_KILLS: (usize, usize) = (30, 90);
 
 /// A cluster that survives being killed.
 pub fn durable() -> Cluster {
@@ -35,6 +35,7 @@ async fn nodes_and_the_database_are_killed_and_nothing_is_lost_doubled_or_skippe
         if !restarted && begun.elapsed() > length() / 2 {
             cluster = restart(cluster).await;
             restarted = true;
+            println!("{:?}: the database is back", begun.elapsed());
             continue;
         }
         let holder = holder(&rig, &database.url()).await;
@@ -47,10 +48,12 @@ async fn nodes_and_the_database_are_killed_and_nothing_is_lost_doubled_or_skippe
         };
         rig.fleet.kill(node);
         kills += 1;
-        let more = rig.chance.between(1, 50);
+        println!("{:?}: node {node} is killed", begun.elapsed());
+        let more = rig.chance.between(1, 20);
         rig.acknowledged(more).await;
         rig.fleet.start(node).await;
     }
+    println!("{:?}: the load ends", begun.elapsed());
     let verdict = rig.judge(&database.url()).await;
     println!(
         "{kills} kills, {holders} of them of the node that read, in {:?}: {verdict}",
@@ -61,7 +64,7 @@ async fn nodes_and_the_database_are_killed_and_nothing_is_lost_doubled_or_skippe
         restarted && holders > 0,
         "{holders} nodes were killed while they read"
     );
-    assert!(verdict.acknowledged > 500, "{verdict}");
+    assert!(verdict.acknowledged > 300, "{verdict}");
     drop(cluster);
 }
 
