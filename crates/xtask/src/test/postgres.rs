@@ -17,7 +17,7 @@ const SUITES: &[(&str, &str)] = &[
     ("usher-server", "e2e"),
 ];
 
-/// Tests of these suites that are about SQLite alone, each with what makes it so. A name may stand for a module.
+/// Tests of these suites that this pass would not learn anything from, each with the reason. A name may stand for a module.
 const SQLITE_ONLY: &[Leave] = &[
     Leave {
         suite: ("usher-storage", "it"),
@@ -38,6 +38,11 @@ const SQLITE_ONLY: &[Leave] = &[
         suite: ("usher-server", "e2e"),
         name: "cli_beside_server::without_a_file_the_server_says_once_how_to_try_it_out",
         reason: "begins without a config file, which is on SQLite",
+    },
+    Leave {
+        suite: ("usher-server", "e2e"),
+        name: "nodes::",
+        reason: "starts clusters of its own, and did so in the first pass",
     },
 ];
 
