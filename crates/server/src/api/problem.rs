@@ -316,7 +316,8 @@ impl Problem {
             EngineError::Storage(StorageError::Unavailable { outcome_unknown, .. }) => match outcome_unknown {
                 false => "the database is not available; nothing was changed".into(),
                 true => {
-                    "the database went away while the change was stored: it was kept as a whole or not at all".into()
+                    "the database went away while the change was stored: it was kept as a whole or not at all"
+                        .into()
                 }
             },
             EngineError::Storage(error) if !is_for_clients(error) => {
@@ -356,10 +357,12 @@ fn next_of_engine(error: &EngineError) -> Option<String> {
         EngineError::Refused(refusal) => Some(refusal.next.clone()),
         EngineError::PlanChanged { .. } => Some(LOOK_AGAIN.into()),
         EngineError::Storage(StorageError::Busy) => Some("try again".into()),
-        EngineError::Storage(StorageError::Unavailable { outcome_unknown, .. }) => Some(match outcome_unknown {
-            false => "try again later".into(),
-            true => "try again later; with the same idempotency key, it is done once".into(),
-        }),
+        EngineError::Storage(StorageError::Unavailable { outcome_unknown, .. }) => {
+            Some(match outcome_unknown {
+                false => "try again later".into(),
+                true => "try again later; with the same idempotency key, it is done once".into(),
+            })
+        }
         _ => None,
     }
 }
@@ -375,7 +378,11 @@ fn sort_engine(error: &EngineError) -> (StatusCode, &str, &'static str) {
         ),
         EngineError::Conflict(_) => (StatusCode::CONFLICT, "conflict", "It exists already"),
         EngineError::PlanChanged { .. } => (StatusCode::CONFLICT, "plan_changed", "The plan changed"),
-        EngineError::LeaseLost => (StatusCode::CONFLICT, "lease_lost", "Another process reads the source"),
+        EngineError::LeaseLost => (
+            StatusCode::CONFLICT,
+            "lease_lost",
+            "Another process reads the source",
+        ),
         EngineError::Storage(StorageError::Unique { .. }) => {
             (StatusCode::CONFLICT, "conflict", "It exists already")
         }

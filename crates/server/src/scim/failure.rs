@@ -139,7 +139,11 @@ mod tests {
                 outcome_unknown,
             });
             let detail = failure.error.detail.clone();
-            assert_eq!(detail.contains("nothing was changed"), !outcome_unknown, "{detail}");
+            assert_eq!(
+                detail.contains("nothing was changed"),
+                !outcome_unknown,
+                "{detail}"
+            );
             assert!(!detail.contains("db.internal"), "{detail}");
             let response = failure.into_response();
             assert_eq!(response.status(), 503);

@@ -79,7 +79,7 @@ pub(crate) async fn create(
                     filter: written(&filter),
                     state: WebhookState::Active,
                     state_reason: None,
-                    place: query::event::last(unit.tx()).await?,
+                    place: query::event::newest(unit.tx()).await?,
                     claim: 0,
                     failures: 0,
                     failing_since: None,
@@ -185,7 +185,7 @@ pub(crate) async fn resume(
     row.state_reason = None;
     (row.failures, row.failing_since, row.due) = (0, None, now);
     if skip {
-        row.place = query::event::last(unit.tx()).await?.max(row.place);
+        row.place = query::event::newest(unit.tx()).await?.max(row.place);
         // Whoever delivers at this moment does not write down the place before.
         row.claim += 1;
         query::delivery::forget_waiting(unit.tx(), id).await?;

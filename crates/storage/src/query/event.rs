@@ -196,6 +196,14 @@ pub async fn last(tx: &mut Tx<'_>) -> Result<i64, StorageError> {
     .get(0)
 }
 
+/// The place of the newest event, published or not; 0 when there is none. For a unit that is alone: no event with a lower
+/// number can appear after it.
+pub async fn newest(tx: &mut Tx<'_>) -> Result<i64, StorageError> {
+    tx.query_one("SELECT coalesce(max(e.seq), 0) FROM event e", &[])
+        .await?
+        .get(0)
+}
+
 /// The first published event whose number is at least `seq`: its number and its time.
 pub async fn moment(tx: &mut Tx<'_>, seq: i64) -> Result<Option<(i64, Timestamp)>, StorageError> {
     tx.query_opt(
