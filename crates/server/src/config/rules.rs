@@ -170,7 +170,10 @@ impl Config {
             }
         }
         if self.storage.connections < 2 {
-            return Err(ConfigError::invalid("storage.connections", "has to be at least 2"));
+            return Err(ConfigError::invalid(
+                "storage.connections",
+                "has to be at least 2",
+            ));
         }
         if scim.page_size > scim.max_page_size {
             return Err(ConfigError::invalid(

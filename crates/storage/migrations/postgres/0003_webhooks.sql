@@ -15,7 +15,7 @@ CREATE FUNCTION usher_horizon() RETURNS BIGINT LANGUAGE sql STABLE AS
     'SELECT f.published_seq FROM feed f WHERE f.id = 1';
 
 -- Endpoints that events are delivered to. `place` is how far in the feed an endpoint is: every event up to it that is meant
--- for it was delivered, or has a row in `webhook_delivery`. `claim` rises whenever a node takes the endpoint to deliver;
+-- for it was delivered, or has a row in `webhook_delivery`. `claim` rises whenever a node takes the endpoint to deliver or lets it go;
 -- what a node writes down afterwards counts only while the number is still its own.
 CREATE TABLE webhook (
     id UUID PRIMARY KEY,

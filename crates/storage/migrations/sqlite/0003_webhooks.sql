@@ -8,7 +8,7 @@ CREATE TABLE feed (
 ) STRICT;
 
 -- Endpoints that events are delivered to. `place` is how far in the feed an endpoint is: every event up to it that is meant
--- for it was delivered, or has a row in `webhook_delivery`. `claim` rises whenever a node takes the endpoint to deliver;
+-- for it was delivered, or has a row in `webhook_delivery`. `claim` rises whenever a node takes the endpoint to deliver or lets it go;
 -- what a node writes down afterwards counts only while the number is still its own.
 CREATE TABLE webhook (
     id BLOB PRIMARY KEY,

@@ -133,7 +133,7 @@ pub async fn skip(
 }
 
 /// Writes down what was found out, and lets the endpoint go. `false`, and nothing is written, when somebody else took it
-/// meanwhile.
+/// meanwhile. Whoever looked at the endpoint before cannot take it any more: what they saw is over.
 pub async fn record(
     tx: &mut Tx<'_>,
     webhook: WebhookId,
@@ -147,7 +147,7 @@ pub async fn record(
         .execute(
             "UPDATE webhook SET place = $3, delivered = delivered + $4, failures = $5, failing_since_us = $6, due_us = $7,
                     last_success_us = coalesce($8, last_success_us), last_failure_us = coalesce($9, last_failure_us),
-                    last_error = coalesce($10, last_error), claimed_by = NULL, claimed_until_us = NULL
+                    last_error = coalesce($10, last_error), claim = claim + 1, claimed_by = NULL, claimed_until_us = NULL
              WHERE id = $1 AND claim = $2",
             &[
                 webhook.into(),
