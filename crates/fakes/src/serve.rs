@@ -39,6 +39,19 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// A request that comes now.
+    #[must_use]
+    pub fn now(method: Method, path: String, query: String, headers: HeaderMap) -> Self {
+        Self {
+            method,
+            path,
+            query,
+            headers,
+            began: Instant::now(),
+            ended: Arc::default(),
+        }
+    }
+
     /// When it was answered, or whoever sent it was gone; `None` while it is under way.
     #[must_use]
     pub fn ended(&self) -> Option<Instant> {

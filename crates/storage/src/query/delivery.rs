@@ -179,8 +179,8 @@ pub async fn record(
     Ok(true)
 }
 
-/// Puts deliveries down as waiting; those that were given up start again. Their lanes have to be set with [`set_lanes`] or
-/// [`wake_lanes`] in the same unit.
+/// Puts deliveries down as waiting; those that were given up start again. Their lanes have to be set in the same
+/// unit.
 pub async fn wait(
     tx: &mut Tx<'_>,
     webhook: WebhookId,

@@ -229,12 +229,7 @@ impl Desk {
         self.seen
             .lock()
             .expect("nobody panics while noting a request")
-            .push(Seen {
-                method,
-                path,
-                query: String::new(),
-                headers: HeaderMap::new(),
-            });
+            .push(Seen::now(method, path, String::new(), HeaderMap::new()));
         match fault {
             Some(Fault::Unauthorised) => Err(Refusal::Status(401)),
             Some(Fault::Forbidden) => Err(Refusal::Status(403)),

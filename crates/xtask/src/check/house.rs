@@ -24,6 +24,10 @@ const HOLDS_SQL: &[&str] = &[
     "crates/bench/",
     "crates/testpg/",
     "crates/xtask/",
+    // Tests that make a state which takes a clock or another process to come by, or look from outside.
+    "crates/engine/tests/it/pulls/",
+    "crates/server/tests/it/pull/",
+    "tests/backup/",
     "tests/nodes/",
 ];
 
