@@ -14,6 +14,9 @@ use super::receiver::{self, Receiver};
 use super::rig::connect;
 use crate::harness::{Config, World, eventually};
 
+/// What every unit of the engine begins with, beside others.
+const ENTER: &str = "SELECT pg_advisory_xact_lock_shared(1970496882, 1)";
+
 const CHANGE: &str =
     "INSERT INTO change (id, at_us, actor_kind, actor) VALUES ($1, 1, 'operator', 'somebody slow')";
 
@@ -46,6 +49,7 @@ async fn a_transaction_that_stays_open_holds_later_events_back_and_none_is_skipp
 
     let mut slow = connect(&database.url()).await;
     let transaction = slow.transaction().await.expect("the database runs");
+    transaction.execute(ENTER, &[]).await.expect("the engine's lock");
     let change = Uuid::from_u128(7);
     transaction.execute(CHANGE, &[&change]).await.expect("a change");
     let held: i64 = transaction

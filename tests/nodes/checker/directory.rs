@@ -152,7 +152,7 @@ mod tests {
             user: "ada".into(),
         };
         let entries = [Entry {
-            what: String::new(),
+            what: "add Ada".into(),
             writes: vec![
                 (Key::User("ada".into()), true.into()),
                 (member.clone(), true.into()),

@@ -27,7 +27,7 @@ pub struct DriftRow {
 }
 
 /// Members about whom push and reads of a source differ, in groups that reads saw, no more than `limit`. Walks the rows of
-/// these groups: for people who ask.
+/// these groups: for people who ask. A row without effect that no read sees any more only remembers a push's removal.
 pub async fn member_drift(
     tx: &mut Tx<'_>,
     source: SourceKey,
@@ -37,7 +37,7 @@ pub async fn member_drift(
         "SELECT m.group_id, g.display_name, m.user_id, u.user_name, m.sides, m.dormant, m.named_us, m.doubt_us
          FROM source_group g CROSS JOIN group_member m ON m.group_id = g.id JOIN source_user u ON u.id = m.user_id
          WHERE g.source_id = $1 AND g.gone_us IS NULL AND g.pushed = 1 AND g.remote_id IS NOT NULL
-           AND (m.sides = 2 OR m.doubts > 0 OR (m.sides = 1 AND m.dormant = 1))
+           AND ((m.sides = 2 AND m.dormant = 0) OR m.doubts > 0 OR (m.sides = 1 AND m.dormant = 1))
          LIMIT $2",
         &[source.into(), limit.into()],
     )
