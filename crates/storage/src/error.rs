@@ -44,6 +44,10 @@ pub enum StorageError {
     #[error("the disk is full; free some space for the database")]
     Full,
 
+    /// A text has the character U+0000, which PostgreSQL cannot hold, and so neither engine takes.
+    #[error("a text has the character U+0000, which cannot be stored; leave it out")]
+    NulInText,
+
     /// A copy into this database was begun, and has not ended.
     #[error(
         "a copy into this database was begun and has not ended: wait for it, or run `usher storage copy` again; \

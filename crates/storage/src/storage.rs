@@ -11,7 +11,7 @@ use crate::sqlite::{self, Sqlite};
 use crate::tx::{Tx, Work};
 
 /// How to open a storage.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StorageConfig {
     /// Where the data is: `sqlite:data/usher.db` or `sqlite:/var/lib/usher/usher.db`, whose folders are made if they do not
     /// exist; or `postgres://usher@db.example/usher?sslmode=verify-full`, a database that exists.
@@ -24,6 +24,17 @@ pub struct StorageConfig {
     pub busy_timeout: Duration,
     /// The schema, in ascending order of version.
     pub migrations: &'static [Migration],
+}
+
+impl std::fmt::Debug for StorageConfig {
+    /// Without the address, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StorageConfig")
+            .field("readers", &self.readers)
+            .field("connections", &self.connections)
+            .field("busy_timeout", &self.busy_timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StorageConfig {

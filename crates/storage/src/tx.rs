@@ -48,7 +48,7 @@ impl<'c> Tx<'c> {
 
     /// All rows of a query, or of a change with `RETURNING`.
     pub async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        self.start()?;
+        self.start(params)?;
         let rows = match &mut self.engine {
             Engine::Sqlite(session) => session.query(sql, params),
             Engine::Postgres(session) => Box::pin(session.query(sql, params)).await,
@@ -62,7 +62,7 @@ impl<'c> Tx<'c> {
         sql: &'static str,
         params: &[Value],
     ) -> Result<Option<Row>, StorageError> {
-        self.start()?;
+        self.start(params)?;
         let row = match &mut self.engine {
             Engine::Sqlite(session) => session.query_opt(sql, params),
             Engine::Postgres(session) => Box::pin(session.query_opt(sql, params)).await,
@@ -80,7 +80,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a change and returns how many rows it changed, without those changed by triggers and cascades.
     pub async fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, StorageError> {
-        self.start()?;
+        self.start(params)?;
         let changed = match &mut self.engine {
             Engine::Sqlite(session) => session.execute(sql, params),
             Engine::Postgres(session) => Box::pin(session.execute(sql, params)).await,
@@ -98,7 +98,7 @@ impl<'c> Tx<'c> {
         sql: &'static str,
         rows: &[R],
     ) -> Result<u64, StorageError> {
-        self.start()?;
+        self.start(rows.iter().flat_map(|row| row.as_ref()))?;
         let changed = match &mut self.engine {
             Engine::Sqlite(session) => session.execute_many(sql, rows),
             Engine::Postgres(session) => Box::pin(session.execute_many(sql, rows)).await,
@@ -109,7 +109,7 @@ impl<'c> Tx<'c> {
     /// The one way to run SQL text that was put together at run time, for filters. The text is built from
     /// constants alone; every value goes into `params`.
     pub async fn query_built(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        self.start()?;
+        self.start(params)?;
         let rows = match &mut self.engine {
             Engine::Sqlite(session) => session.query_built(sql, params),
             Engine::Postgres(session) => Box::pin(session.query_built(sql, params)).await,
@@ -157,9 +157,12 @@ impl<'c> Tx<'c> {
         self.broken.as_ref()
     }
 
-    fn start(&mut self) -> Result<(), StorageError> {
+    fn start<'v>(&mut self, params: impl IntoIterator<Item = &'v Value>) -> Result<(), StorageError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
+        }
+        if params.into_iter().any(has_nul) {
+            return self.finish(Err(StorageError::NulInText));
         }
         self.statements += 1;
         Ok(())
@@ -170,5 +173,14 @@ impl<'c> Tx<'c> {
             self.broken = Some(error.clone());
         }
         outcome
+    }
+}
+
+/// Whether a parameter has a text that not both engines can hold.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains('\0'),
+        Value::Texts(texts) => texts.iter().any(|text| text.contains('\0')),
+        _ => false,
     }
 }

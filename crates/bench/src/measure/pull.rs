@@ -27,7 +27,7 @@ const WARM_UP: usize = 2;
 const SHIFT: Duration = Duration::from_millis(37);
 
 /// Tables in which a read keeps account of itself, and the one that notes that the bench's own token was used.
-const ACCOUNT: [&str; 3] = ["pull_run", "pull_state", "token"];
+const ACCOUNT: [&str; 4] = ["pull_run", "pull_state", "pull_lease", "token"];
 
 /// A way to read everything for the first time.
 struct First {

@@ -386,6 +386,9 @@ fn sort_engine(error: &EngineError) -> (StatusCode, &str, &'static str) {
         EngineError::Storage(StorageError::Unique { .. }) => {
             (StatusCode::CONFLICT, "conflict", "It exists already")
         }
+        EngineError::Storage(StorageError::NulInText) => {
+            (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read")
+        }
         EngineError::Storage(StorageError::Busy) => {
             (StatusCode::SERVICE_UNAVAILABLE, "busy", "The database is busy")
         }
@@ -410,7 +413,11 @@ fn sort_engine(error: &EngineError) -> (StatusCode, &str, &'static str) {
 const fn is_for_clients(error: &StorageError) -> bool {
     matches!(
         error,
-        StorageError::Unique { .. } | StorageError::Busy | StorageError::Closed | StorageError::Full
+        StorageError::Unique { .. }
+            | StorageError::NulInText
+            | StorageError::Busy
+            | StorageError::Closed
+            | StorageError::Full
     )
 }
 

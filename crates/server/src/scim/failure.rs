@@ -103,6 +103,7 @@ impl From<StorageError> for Failure {
                 ScimError::uniqueness("another resource of this source has the same userName or externalId")
                     .into()
             }
+            StorageError::NulInText => ScimError::invalid_value(error.to_string()).into(),
             StorageError::Busy | StorageError::Full | StorageError::Closed => {
                 tracing::error!(error = %crate::logging::chain(&error), "the database takes no work");
                 Self::busy(

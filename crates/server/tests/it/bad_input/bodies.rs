@@ -48,6 +48,7 @@ pub(super) fn bodies() -> Vec<Case> {
         ),
         ("POST", "/Users", json!({}), 400, value),
         ("POST", "/Users", json!({ "userName": "" }), 400, value),
+        ("POST", "/Users", json!({ "userName": "a\u{0}b" }), 400, value),
         ("POST", "/Users", json!({ "userName": "   " }), 400, value),
         ("POST", "/Users", json!({ "userName": null }), 400, value),
         ("POST", "/Users", json!({ "userName": 42 }), 400, value),

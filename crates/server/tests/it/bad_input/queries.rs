@@ -30,6 +30,7 @@ pub(super) fn queries() -> Vec<Case> {
         get("/Users?filter=meta.created%20gt%20%22soon%22", 400, filter),
         get("/Users?filter='%20OR%201=1%20--", 400, filter),
         get("/Users?filter=%00", 400, filter),
+        get("/Users?filter=userName%20eq%20%22a%5Cu0000b%22", 400, value),
         get("/Users?filter=%ff%fe", 400, value),
         get("/Users?filter=%2", 400, value),
         get("/Users?startIndex=one", 400, value),
