@@ -70,7 +70,10 @@ async fn a_kill_reaches_a_session_in_the_middle_of_its_work() {
     while looking.query_opt(begun, &[&backend]).await.unwrap().is_none() {}
     cluster.kill().unwrap();
     assert!(work.await.unwrap().is_err());
-    assert!(!crate::runs(backend));
+    // It was killed; the system takes a moment to take it away.
+    while crate::runs(backend) {
+        tokio::task::yield_now().await;
+    }
     cluster.restart().unwrap();
 }
 
