@@ -122,6 +122,10 @@ own_ids! {
     WebhookId,
     /// A secret that deliveries to an endpoint are signed with. It is not the secret's text.
     WebhookSecretId,
+    /// Somebody signed in to the console, from sign-in to sign-out. It is not the secret of the cookie.
+    SessionId,
+    /// Who signs in to the console: a person of a provider, or a local administrator.
+    AccountId,
 }
 
 macro_rules! remote_ids {

@@ -24,9 +24,9 @@ pub use domain::{
 };
 pub use draw::{Draw, Ids};
 pub use ids::{
-    ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, NodeId, OrderId, PersonId,
-    PullRunId, RemoteGroupId, RemoteUserId, RestoreId, RoomId, SourceGroupId, SourceUserId, TokenId, TypedId,
-    WebhookId, WebhookSecretId,
+    AccountId, ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, NodeId, OrderId,
+    PersonId, PullRunId, RemoteGroupId, RemoteUserId, RestoreId, RoomId, SessionId, SourceGroupId,
+    SourceUserId, TokenId, TypedId, WebhookId, WebhookSecretId,
 };
 pub use level::{Level, LevelError, Levels, RoomModel};
 pub use profile::{GroupIdentity, GuestMark, HeaderSpelling, PushProfile, Reactivation};

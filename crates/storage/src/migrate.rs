@@ -35,6 +35,11 @@ pub const SQLITE: &[Migration] = &[
         name: "webhooks",
         sql: include_str!("../migrations/sqlite/0003_webhooks.sql"),
     },
+    Migration {
+        version: 4,
+        name: "sessions",
+        sql: include_str!("../migrations/sqlite/0004_sessions.sql"),
+    },
 ];
 
 /// The schema for PostgreSQL.
@@ -53,6 +58,11 @@ pub const POSTGRES: &[Migration] = &[
         version: 3,
         name: "webhooks",
         sql: include_str!("../migrations/postgres/0003_webhooks.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "sessions",
+        sql: include_str!("../migrations/postgres/0004_sessions.sql"),
     },
 ];
 

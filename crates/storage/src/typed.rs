@@ -1,11 +1,11 @@
 //! Domain types as values of statements and of rows.
 
 use usher_core::{
-    ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MappingId,
+    AccountId, ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MappingId,
     MappingState, MembershipId, MembershipKind, NodeId, OrderId, OrderState, ParkReason, PersonId, PullCause,
     PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState, Role, RoomId, RoomModel, RoomState,
-    Scope, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId, TypedId,
-    WebhookId, WebhookSecretId, WebhookState,
+    Scope, SessionId, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId,
+    TypedId, WebhookId, WebhookSecretId, WebhookState,
 };
 use uuid::Uuid;
 
@@ -61,6 +61,7 @@ macro_rules! ids {
 }
 
 ids!(
+    AccountId,
     ChangeId,
     GrantId,
     HoldId,
@@ -73,6 +74,7 @@ ids!(
     PullRunId,
     RestoreId,
     RoomId,
+    SessionId,
     SourceGroupId,
     SourceUserId,
     TokenId,

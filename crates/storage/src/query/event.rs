@@ -216,29 +216,37 @@ pub async fn moment(tx: &mut Tx<'_>, seq: i64) -> Result<Option<(i64, Timestamp)
     .transpose()
 }
 
+/// How often it is tried to publish where others publish at the same moment.
+const ATTEMPTS: usize = 8;
+
 /// Publishes events that were committed, as far as no earlier one can still appear. Whoever reads the feed calls this
-/// before; it writes only when there is something new to publish or to put forward, and waits for nobody.
+/// before; it writes only when there is something new to publish or to put forward, and waits for nobody. What was committed
+/// before is published when this comes back, unless units were under way meanwhile.
 ///
 /// On SQLite everything committed is published, and this does nothing.
 ///
 /// # Errors
 /// What the database says; nothing is published then, and nothing is lost.
 pub async fn publish(storage: &Storage) -> Result<(), StorageError> {
-    // What was put forward the first time is mostly over a moment later.
-    for _ in 0..2 {
+    let mut is_put_forward = false;
+    // Who publishes at the same moment may know less than this one.
+    for _ in 0..ATTEMPTS {
         let state = storage.read(|tx| Box::pin(feed(tx))).await?;
         let Some((state, next)) = state.and_then(|state| Some((state.clone(), state.next()?))) else {
             return Ok(());
         };
         let is_all = next.waits_for.is_empty();
-        storage
-            .write(move |tx| {
-                let (state, next) = (state.clone(), next.clone());
-                Box::pin(async move { advance(tx, &state, &next).await })
-            })
-            .await?;
-        if is_all {
-            return Ok(());
+        let work = storage.write(move |tx| {
+            let (state, next) = (state.clone(), next.clone());
+            Box::pin(async move { advance(tx, &state, &next).await })
+        });
+        let is_written: Result<bool, StorageError> = work.await;
+        if is_written? {
+            // What was put forward the first time is mostly over a moment later.
+            if is_all || is_put_forward {
+                return Ok(());
+            }
+            is_put_forward = true;
         }
     }
     Ok(())
@@ -324,9 +332,9 @@ async fn feed(tx: &mut Tx<'_>) -> Result<Option<Feed>, StorageError> {
     Ok(Some(feed))
 }
 
-/// Writes what is next; nothing when somebody else did so meanwhile or is about to.
-async fn advance(tx: &mut Tx<'_>, seen: &Feed, next: &Next) -> Result<(), StorageError> {
-    tx.execute(
+/// Writes what is next; whether it did: not when somebody else did so meanwhile or is about to.
+async fn advance(tx: &mut Tx<'_>, seen: &Feed, next: &Next) -> Result<bool, StorageError> {
+    let changed = tx.execute(
         "UPDATE feed SET published_seq = $1, candidate_seq = $2, waits_for = $3
          WHERE id = (SELECT f.id FROM feed f WHERE f.id = 1 AND f.published_seq = $4 AND f.candidate_seq = $5
                         AND f.waits_for = $6 /*pg FOR UPDATE SKIP LOCKED */)",
@@ -340,7 +348,7 @@ async fn advance(tx: &mut Tx<'_>, seen: &Feed, next: &Next) -> Result<(), Storag
         ],
     )
     .await?;
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// Reads the columns of [`EventRow`], in the order of its fields, from the front of a row.

@@ -28,6 +28,7 @@ pub mod pulled;
 pub mod pulled_user;
 pub mod restore;
 pub mod room;
+pub mod session;
 pub mod shown;
 pub mod source;
 pub mod token;

@@ -128,7 +128,8 @@ pub async fn update(tx: &mut Tx<'_>, room: &RoomRow) -> Result<(), StorageError>
     Ok(())
 }
 
-fn room_row(row: &Row) -> Result<RoomRow, StorageError> {
+/// Reads the columns of [`RoomRow`], in the order of its fields, from the front of a row.
+pub(super) fn room_row(row: &Row) -> Result<RoomRow, StorageError> {
     Ok(RoomRow {
         id: row.get(0)?,
         name: row.get(1)?,

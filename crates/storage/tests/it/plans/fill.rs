@@ -67,6 +67,9 @@ const STATEMENTS: &[&str] = &[
     "INSERT INTO webhook_delivery (webhook_id, seq, lane, state, attempts, since_us)
      SELECT #1 + s.n % 20#, s.n, #1 + s.n % 1000#, CASE WHEN s.n % 2 = 0 THEN 'waiting' ELSE 'dead' END, 0, s.n FROM @50000",
     "INSERT INTO webhook_lane (webhook_id, lane, attempts, due_us) SELECT #1 + s.n % 20#, #s.n#, 1, s.n FROM @10000",
+    "INSERT INTO console_session (id, hash, account_id, provider, subject, name, role, created_us, seen_us, ends_us)
+     SELECT #s.n#, CAST('h' || s.n AS BLOB), #1 + s.n % 1000#, 'p', 's', 'n', 'viewer', s.n, s.n, s.n FROM @20000",
+    "INSERT INTO sign_in_return (state, until_us) SELECT CAST('h' || s.n AS BLOB), s.n FROM @10000",
 ];
 
 /// Fills the tables and lets the engine look at them.

@@ -34,6 +34,8 @@ const LARGE: &[&str] = &[
     "idempotency",
     "pull_run",
     "webhook_delivery",
+    "console_session",
+    "sign_in_return",
 ];
 
 /// Statements that may read a whole table, by how they begin or what only they say, each with the reason.
