@@ -9,6 +9,7 @@ mod binaries;
 mod check;
 mod fuzz;
 mod needs;
+mod node;
 mod runner;
 mod system;
 mod test;

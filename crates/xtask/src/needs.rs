@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::node;
 use crate::system::{self, System};
 use crate::workspace::{self, Workspace, heading, succeeds};
 
@@ -19,18 +20,26 @@ pub(crate) const SEEDED: &str = "seeded";
 /// The need for PostgreSQL.
 pub(crate) const POSTGRES: &str = "postgres";
 
+/// The need for a browser and what drives it.
+pub(crate) const BROWSER: &str = "browser";
+
 /// A tool, or a set of packages, that some tests cannot do without.
 pub(crate) struct Need {
     /// Its name for `--without`.
     pub(crate) name: &'static str,
     why: &'static str,
-    /// Debian packages that bring it.
-    packages: &'static [&'static str],
+    /// What the system has to bring.
+    parts: &'static [Part],
     /// Whether its tests are left out, by name, where the machine cannot have it.
     where_present: bool,
-    is_there: fn(&Workspace) -> bool,
     /// What comes after the packages, in the workspace's own folder: a command to show, and to run.
     then: Option<Then>,
+}
+
+struct Part {
+    /// The Debian package that brings it.
+    package: &'static str,
+    is_there: fn() -> bool,
 }
 
 struct Then {
@@ -43,9 +52,11 @@ const NEEDS: &[Need] = &[
     Need {
         name: "python",
         why: "drives the binary with scim2-client, scim2-server and scim2-tester, which are not ours",
-        packages: &["python3-venv"],
+        parts: &[Part {
+            package: "python3-venv",
+            is_there: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+        }],
         where_present: false,
-        is_there: |_| succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
         then: Some(Then {
             is_done: python_is_current,
             command: python_command,
@@ -55,28 +66,67 @@ const NEEDS: &[Need] = &[
     Need {
         name: POSTGRES,
         why: "the second engine; clusters that are killed and fail over",
-        packages: &["postgresql"],
+        parts: &[Part {
+            package: "postgresql",
+            is_there: usher_testpg::is_installed,
+        }],
         where_present: false,
-        is_there: |_| usher_testpg::is_installed(),
         then: None,
+    },
+    Need {
+        name: BROWSER,
+        why: "clicks through the console, checks it with axe-core, signs in at oidc-provider; Node.js from 20 on",
+        parts: &[
+            Part {
+                package: "chromium",
+                is_there: node::has_browser,
+            },
+            Part {
+                package: "nodejs",
+                is_there: node::has_node,
+            },
+            Part {
+                package: "npm",
+                is_there: node::has_npm,
+            },
+        ],
+        where_present: false,
+        then: Some(Then {
+            is_done: node::is_current,
+            command: node::command,
+            run: node::install,
+        }),
     },
     Need {
         name: "strace",
         why: "shows that the sync to disk comes before the answer; needs the right to trace",
-        packages: &["strace"],
+        parts: &[Part {
+            package: "strace",
+            is_there: || succeeds(Command::new("strace").args(["-f", "-e", "trace=none", "true"])),
+        }],
         where_present: true,
-        is_there: |_| succeeds(Command::new("strace").args(["-f", "-e", "trace=none", "true"])),
         then: None,
     },
     Need {
         name: SEEDED,
         why: "a second build, which acknowledges before the commit: the tests must notice",
-        packages: &[],
+        parts: &[],
         where_present: false,
-        is_there: |_| true,
         then: None,
     },
 ];
+
+impl Need {
+    /// The packages whose part is not there.
+    fn absent(&self) -> impl Iterator<Item = &'static str> {
+        let absent = self.parts.iter().filter(|part| !(part.is_there)());
+        absent.map(|part| part.package)
+    }
+
+    fn is_ready(&self, workspace: &Workspace) -> bool {
+        self.absent().next().is_none() && self.then.as_ref().is_none_or(|then| (then.is_done)(workspace))
+    }
+}
 
 /// What the run has, and what it goes without.
 pub(crate) struct Provision {
@@ -84,6 +134,8 @@ pub(crate) struct Provision {
     pub(crate) missing: Vec<(&'static str, String)>,
     /// The Python that has the packages, unless it is left out.
     pub(crate) python: Option<PathBuf>,
+    /// The folder of the npm packages, unless they are left out.
+    pub(crate) npm: Option<PathBuf>,
 }
 
 impl Provision {
@@ -108,7 +160,7 @@ pub(crate) fn provide(workspace: &Workspace, without: &BTreeSet<String>) -> Resu
         let state = if without.contains(need.name) {
             missing.push((need.name, "left out by --without".to_owned()));
             "left out"
-        } else if is_ready(need, workspace) {
+        } else if need.is_ready(workspace) {
             "here"
         } else {
             wanted.push(need);
@@ -119,24 +171,19 @@ pub(crate) fn provide(workspace: &Workspace, without: &BTreeSet<String>) -> Resu
     if !wanted.is_empty() {
         missing.extend(get(workspace, &wanted)?);
     }
-    let python = python_path(workspace);
-    let has_python = !missing.iter().any(|(name, _)| *name == "python");
+    let has = |name| !missing.iter().any(|(missing, _)| *missing == name);
     Ok(Provision {
+        python: has("python").then(|| python_path(workspace)),
+        npm: has(BROWSER).then(|| node::folder(workspace)),
         missing,
-        python: has_python.then_some(python),
     })
-}
-
-fn is_ready(need: &Need, workspace: &Workspace) -> bool {
-    (need.is_there)(workspace) && need.then.as_ref().is_none_or(|then| (then.is_done)(workspace))
 }
 
 /// Gets what is wanted; answers what the machine cannot have.
 fn get(workspace: &Workspace, wanted: &[&Need]) -> Result<Vec<(&'static str, String)>> {
     let system = System::detect();
     let root = system::is_root();
-    let absent = wanted.iter().filter(|need| !(need.is_there)(workspace));
-    let packages: Vec<&str> = absent.flat_map(|need| need.packages).copied().collect();
+    let packages: Vec<&str> = wanted.iter().flat_map(|need| need.absent()).collect();
     if system != System::Debian || !root {
         return refuse(workspace, wanted, system, &packages, root);
     }
@@ -146,7 +193,7 @@ fn get(workspace: &Workspace, wanted: &[&Need]) -> Result<Vec<(&'static str, Str
     }
     let mut impossible = Vec::new();
     for need in wanted {
-        if !(need.is_there)(workspace) {
+        if need.absent().next().is_some() {
             if !need.where_present {
                 bail!(
                     "{} is installed and still does not work; look at it, or use --without {}",

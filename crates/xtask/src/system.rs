@@ -79,6 +79,8 @@ impl System {
     fn package(self, debian: &str) -> &str {
         match (self, debian) {
             (Self::Debian, name) => name,
+            (Self::MacOs, "nodejs") => "node",
+            (Self::Fedora, "npm") => "nodejs-npm",
             (Self::Arch, "python3-venv") => "python",
             (_, "python3-venv") => "python3",
             (Self::Fedora, "postgresql") => "postgresql-server",

@@ -133,6 +133,9 @@ fn environment(workspace: &Workspace, provision: &Provision) -> Result<Vec<(&'st
     if let Some(path) = &provision.python {
         env.push(("USHER_TEST_PYTHON", path.display().to_string()));
     }
+    if let Some(path) = &provision.npm {
+        env.push(("USHER_TEST_NPM", path.display().to_string()));
+    }
     if provision.has(needs::SEEDED) {
         heading("the binary that acknowledges before the commit");
         match binaries::build_seeded(workspace)? {
