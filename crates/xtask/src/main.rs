@@ -10,6 +10,7 @@ mod check;
 mod fuzz;
 mod needs;
 mod node;
+mod pictures;
 mod runner;
 mod system;
 mod test;
@@ -26,6 +27,7 @@ usage: cargo xtask <command>
   test [--without NEED,…] [--long] [--fuzz SECONDS] [-- …]
                                                     every test; what follows `--` goes to the runner
   postgres                                          a PostgreSQL to run single tests against, until Enter
+  pictures                                          the screenshots of the documentation, taken anew
   bench [ARGS…]                                     release build and load figures; arguments are passed on
 ";
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         "check" => check::run(&workspace, &rest),
         "test" => test::run(&workspace, &rest),
         "postgres" => test::hold_postgres(),
+        "pictures" => pictures::take(&workspace),
         "bench" => bench::run(&workspace, &rest),
         _ => {
             print!("{USAGE}");

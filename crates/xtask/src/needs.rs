@@ -145,6 +145,12 @@ impl Provision {
     }
 }
 
+/// Everything but these, to go without.
+pub(crate) fn all_but(names: &[&str]) -> BTreeSet<String> {
+    let others = NEEDS.iter().filter(|need| !names.contains(&need.name));
+    others.map(|need| need.name.to_owned()).collect()
+}
+
 /// Lists what is needed, gets what is missing where we may, and stops with the commands to type where we may not.
 pub(crate) fn provide(workspace: &Workspace, without: &BTreeSet<String>) -> Result<Provision> {
     heading("what the tests need");

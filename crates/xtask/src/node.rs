@@ -43,6 +43,11 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("tools/npm")
 }
 
+/// Where the tests put their screenshots.
+pub(crate) fn pictures(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("screenshots")
+}
+
 /// The commands of [`install`], for a person to type.
 pub(crate) fn command(workspace: &Workspace) -> String {
     let folder = workspace.shown(&folder(workspace));

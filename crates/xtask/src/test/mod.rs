@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::needs::{self, Provision};
 use crate::runner::{self, Pass, Report};
 use crate::workspace::{Workspace, heading};
-use crate::{binaries, fuzz};
+use crate::{binaries, fuzz, node};
 
 pub(crate) use postgres::{VARIABLE as POSTGRES, hold as hold_postgres};
 pub(crate) use selection::{Selection, Suite};
@@ -135,6 +135,8 @@ fn environment(workspace: &Workspace, provision: &Provision) -> Result<Vec<(&'st
     }
     if let Some(path) = &provision.npm {
         env.push(("USHER_TEST_NPM", path.display().to_string()));
+        let pictures = node::pictures(workspace).display().to_string();
+        env.push(("USHER_TEST_PICTURES", pictures));
     }
     if provision.has(needs::SEEDED) {
         heading("the binary that acknowledges before the commit");
