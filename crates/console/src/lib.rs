@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "the pages that use the rest land one after the other"
+)]
+
+mod access;
+mod assets;
+mod backend;
+mod failure;
+mod flash;
+mod frame;
+pub mod html;
+mod live;
+mod pages;
+mod posted;
+mod render;
+mod router;
+mod visit;
+
+pub use access::PAGES;
+pub use backend::{Answer, Backend, Call, Content, Csrf, Viewer};
+pub use failure::{Failure, Problem};
+pub use pages::sign_in::{Provider, SignIn, SignInMessage, sign_in};
+pub use posted::{File, Posted};
+pub use render::notice;
+pub use router::router;

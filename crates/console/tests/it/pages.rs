@@ -1,0 +1,143 @@
+//! Every page shows itself, to whom it should.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{Request, header};
+use usher_console::PAGES;
+use usher_core::Role;
+
+use crate::canned::{CSRF, Canned, get, send};
+
+/// Pages that can be shown on the canned answers, each with a role that sees most of it.
+pub(crate) const SHOWN: &[(&str, Role)] = &[("/", Role::Admin)];
+
+const ROLES: [Role; 5] = [
+    Role::Viewer,
+    Role::Requester,
+    Role::It,
+    Role::Support,
+    Role::Admin,
+];
+
+#[tokio::test]
+async fn every_page_shows_itself() {
+    let canned = Arc::new(Canned::new());
+    for (path, role) in SHOWN {
+        let shown = get(&canned, *role, path).await;
+        assert!(
+            shown.status.is_success(),
+            "{path}: {} {}",
+            shown.status,
+            shown.text
+        );
+        assert!(shown.text.contains("<h1"), "{path} has no heading");
+        assert_eq!(shown.text.matches("<h1").count(), 1, "{path}");
+        assert_eq!(shown.text.matches("<main ").count(), 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ids_are_on_a_page_once() {
+    let canned = Arc::new(Canned::new());
+    for (path, role) in SHOWN {
+        let shown = get(&canned, *role, path).await;
+        let mut seen = std::collections::BTreeSet::new();
+        for id in shown
+            .text
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            assert!(seen.insert(id.to_owned()), "{path}: the id '{id}' is there twice");
+        }
+        for label in shown
+            .text
+            .split("<label for=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            assert!(
+                seen.contains(label),
+                "{path}: the label of '{label}' has no field"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_gets_what_the_table_says() {
+    let canned = Arc::new(Canned::new());
+    for (method, path, roles) in PAGES {
+        if *path == "/live" {
+            continue;
+        }
+        let id = "018f3a00-0000-7000-8000-000000000001";
+        let concrete: String = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { id } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        for role in ROLES {
+            let request = Request::builder()
+                .method(*method)
+                .uri(&concrete)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header("sec-fetch-site", "same-origin")
+                .body(Body::from(format!("csrf={CSRF}")))
+                .expect("a request");
+            let shown = send(&canned, Some(role), request).await;
+            let refused = shown.status == 403;
+            assert_eq!(
+                refused,
+                !roles.contains(&role),
+                "{method} {path} as {role}: {}",
+                shown.text
+            );
+            assert!(
+                shown.status != 405,
+                "{method} {path} is in the table and nowhere else"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_is_sent_to_where_one_signs_in() {
+    let canned = Arc::new(Canned::new());
+    let ask = |path: &str| Request::get(path).body(Body::empty()).expect("a request");
+    let shown = send(&canned, None, ask("/orders?all=yes")).await;
+    assert_eq!(shown.status, 303);
+    assert_eq!(shown.headers["location"], "/sign-in?next=%2Forders%3Fall%3Dyes");
+    let shown = send(&canned, None, ask("//evil.example/")).await;
+    let location = shown.headers["location"].to_str().expect("text");
+    assert!(location.starts_with("/sign-in"), "{location}");
+    assert!(canned.calls().is_empty());
+}
+
+#[tokio::test]
+async fn no_form_is_taken_from_elsewhere() {
+    let canned = Arc::new(Canned::new());
+    for (method, path, roles) in PAGES.iter().filter(|(method, _, _)| *method != "GET") {
+        let concrete = path.replace(['{', '}'], "");
+        let request = |csrf: &str, site: &str| {
+            Request::builder()
+                .method(*method)
+                .uri(&concrete)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header("sec-fetch-site", site)
+                .body(Body::from(format!("csrf={csrf}")))
+                .expect("a request")
+        };
+        for (csrf, site) in [
+            ("", "same-origin"),
+            ("another", "same-origin"),
+            (CSRF, "cross-site"),
+        ] {
+            let shown = send(&canned, Some(roles[0]), request(csrf, site)).await;
+            assert_eq!(shown.status, 403, "{method} {path} with '{csrf}' from {site}");
+            assert!(shown.text.contains("not from your session"), "{}", shown.text);
+        }
+    }
+    assert!(canned.calls().is_empty(), "a foreign form reached the API");
+}
