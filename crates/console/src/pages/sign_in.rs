@@ -31,7 +31,7 @@ pub struct SignIn {
 pub struct Provider {
     /// What people call it.
     pub label: String,
-    /// Where its button posts to.
+    /// Where its link leads, by GET and with `next`: the policy stops a form that is led on to another site.
     pub action: String,
 }
 
