@@ -37,7 +37,6 @@ struct Inner {
     sender: Result<Sender, String>,
     keys: Vec<SealingKey>,
     schedule: Schedule,
-    timeout: Duration,
     in_flight: usize,
     overlap: Duration,
 }
@@ -64,7 +63,6 @@ impl Webhooks {
                 most: config.retry_most.duration(),
                 total: config.retry_for.duration(),
             },
-            timeout: limits.timeout,
             in_flight: config.in_flight,
             overlap: config.secret_overlap.duration(),
         })))

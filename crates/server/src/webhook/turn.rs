@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use usher_core::{Timestamp, WebhookId, WebhookState};
 use usher_engine::{Actor, Cause, Engine, EngineError};
@@ -35,6 +35,11 @@ const MOST_LANES: usize = 64;
 const FROM_LANE: u32 = 32;
 /// After so long a turn begins no further delivery, so that what was delivered is written down.
 const BUDGET: Duration = Duration::from_secs(5);
+/// For how long an endpoint is taken at a time: the node that holds it says so again and again, and when it dies another one
+/// goes on after no longer than this.
+const TERM: Duration = Duration::from_secs(15);
+/// Several times in a term, so that a slow database does not cost the endpoint at once.
+const RENEWALS: u32 = 4;
 /// An endpoint is moved past events that are not meant for it only when they are so many: until then they are read again.
 const WORTH_A_WRITE: i64 = 64;
 /// When so many rooms at once are refused and none gets through, it is not for the rooms' sake.
@@ -153,7 +158,7 @@ impl Deliverer {
             return Ok(Progress::Nothing);
         }
         let sent = match self.webhooks.open(id, &look.secrets) {
-            Ok(secrets) => self.send(&row.url, &secrets, lanes).await,
+            Ok(secrets) => self.send(row, &secrets, lanes).await,
             Err(error) => unsent(lanes, &error),
         };
         let outcome = self.judge(&look, blocked, sent);
@@ -174,10 +179,10 @@ impl Deliverer {
         Ok(Progress::Made)
     }
 
-    /// Takes the endpoint for longer than a turn can last.
+    /// Takes the endpoint.
     async fn claim(&self, row: &WebhookRow) -> Result<bool, EngineError> {
         let (id, claim, now) = (row.id, row.claim, self.engine.now());
-        let until = now.plus(BUDGET * 2 + self.webhooks.0.timeout * 2);
+        let until = now.plus(TERM);
         let node = Arc::clone(&self.node);
         let work = self.engine.storage().write(move |tx| {
             let node = Arc::clone(&node);
@@ -187,15 +192,46 @@ impl Deliverer {
         Ok(claimed?)
     }
 
-    /// Sends what the lanes have, several lanes side by side.
-    async fn send(&self, url: &str, secrets: &[SigningSecret], lanes: Vec<Lane>) -> Vec<Sent> {
+    /// Sends what the lanes have, several lanes side by side, and keeps the endpoint meanwhile.
+    async fn send(&self, row: &WebhookRow, secrets: &[SigningSecret], lanes: Vec<Lane>) -> Vec<Sent> {
         let deadline = Instant::now() + BUDGET;
-        let halt = AtomicBool::new(false);
-        stream::iter(lanes)
-            .map(|lane| self.send_lane(url, secrets, lane, deadline, &halt))
-            .buffer_unordered(self.webhooks.0.in_flight)
-            .collect()
-            .await
+        let (halt, done) = (AtomicBool::new(false), CancellationToken::new());
+        let sending = async {
+            let sent = stream::iter(lanes)
+                .map(|lane| self.send_lane(&row.url, secrets, lane, deadline, &halt))
+                .buffer_unordered(self.webhooks.0.in_flight)
+                .collect()
+                .await;
+            done.cancel();
+            sent
+        };
+        let (sent, ()) = tokio::join!(sending, self.keep(row, &halt, &done));
+        sent
+    }
+
+    /// Keeps the endpoint until it is done; without it no further delivery begins.
+    async fn keep(&self, row: &WebhookRow, halt: &AtomicBool, done: &CancellationToken) {
+        let (id, claim) = (row.id, row.claim + 1);
+        let mut beat = tokio::time::interval(TERM / RENEWALS);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.tick().await;
+        while done.run_until_cancelled(beat.tick()).await.is_some() {
+            let now = self.engine.now();
+            let work = self
+                .engine
+                .storage()
+                .write(move |tx| Box::pin(query::delivery::renew(tx, id, claim, now, now.plus(TERM))));
+            let renewed: Result<bool, StorageError> = work.await;
+            match renewed {
+                Ok(true) => {}
+                Ok(false) => return halt.store(true, Ordering::Relaxed),
+                // What is written down in the end counts only if nobody else took it.
+                Err(error) => {
+                    let error = crate::logging::chain(&error);
+                    tracing::warn!(webhook.id = %id, error, "an endpoint could not be kept; it is tried again");
+                }
+            }
+        }
     }
 
     async fn send_lane(

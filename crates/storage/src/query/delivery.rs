@@ -115,6 +115,23 @@ pub async fn claim(
     Ok(changed > 0)
 }
 
+/// Keeps an endpoint that was taken until a later moment; `false` when somebody else took it meanwhile, or might have.
+pub async fn renew(
+    tx: &mut Tx<'_>,
+    webhook: WebhookId,
+    number: i64,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, StorageError> {
+    let changed = tx
+        .execute(
+            "UPDATE webhook SET claimed_until_us = $4 WHERE id = $1 AND claim = $2 AND claimed_until_us > $3",
+            &[webhook.into(), number.into(), now.into(), until.into()],
+        )
+        .await?;
+    Ok(changed > 0)
+}
+
 /// Moves an endpoint on that nobody has taken, past events that are not meant for it.
 pub async fn skip(
     tx: &mut Tx<'_>,

@@ -5,11 +5,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use usher_server::webhook::Progress;
+use usher_storage::StorageError;
 
 use super::receiver::Receiver;
-use super::{add, deliver, deliverer, feed, world};
+use super::{Hook, add, deliver, deliverer, feed, world};
 use crate::api::Api;
-use crate::world::eventually;
+use crate::world::{World, eventually};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -70,6 +71,50 @@ async fn what_a_node_left_in_the_middle_is_taken_over_when_its_claim_ran_out() {
         receiver.taken()[1..],
         feed(&api, "directory.user.created", None).await
     );
+}
+
+#[tokio::test]
+async fn an_endpoint_is_kept_for_as_long_as_a_delivery_takes() {
+    let world = world().await;
+    let (api, receiver) = (Api::admin(&world).await, Receiver::new().await);
+    let hook = add(&api, &receiver, &json!({ "events": ["directory.*"] })).await;
+    world.user("ada").await;
+    receiver.hold();
+    let node = deliverer(&world);
+    let slow = tokio::spawn({
+        let id = hook.id;
+        async move { node.turn(id).await }
+    });
+    eventually("a delivery under way", LONG, async || {
+        (receiver.received().len() == 1).then_some(())
+    })
+    .await;
+    let taken_until = claimed_until(&world, &hook).await;
+    world.clock.advance(Duration::from_secs(10));
+    eventually("the endpoint to be kept", LONG, async || {
+        (claimed_until(&world, &hook).await > taken_until).then_some(())
+    })
+    .await;
+    world.clock.advance(Duration::from_secs(10));
+    assert!(world.engine.now().as_micros() > taken_until);
+    let turn = deliverer(&world).turn(hook.id).await.expect("a database");
+    assert_eq!(turn, Progress::Nothing, "the first node has it still");
+    receiver.release();
+    let turn = slow.await.expect("no panic").expect("a database");
+    assert_eq!(turn, Progress::Made);
+    assert_eq!(receiver.taken(), feed(&api, "directory.user.created", None).await);
+}
+
+/// Until when a node has taken an endpoint.
+async fn claimed_until(world: &World, hook: &Hook) -> i64 {
+    const UNTIL: &str = "SELECT claimed_until_us FROM webhook WHERE id = $1";
+    let id = hook.id;
+    let work = world
+        .engine
+        .storage()
+        .read(move |tx| Box::pin(async move { tx.query_one(UNTIL, &[id.into()]).await?.get(0) }));
+    let until: Result<Option<i64>, StorageError> = work.await;
+    until.expect("a database").expect("it is taken")
 }
 
 #[tokio::test]
