@@ -334,20 +334,21 @@ async fn feed(tx: &mut Tx<'_>) -> Result<Option<Feed>, StorageError> {
 
 /// Writes what is next; whether it did: not when somebody else did so meanwhile or is about to.
 async fn advance(tx: &mut Tx<'_>, seen: &Feed, next: &Next) -> Result<bool, StorageError> {
-    let changed = tx.execute(
-        "UPDATE feed SET published_seq = $1, candidate_seq = $2, waits_for = $3
+    let changed = tx
+        .execute(
+            "UPDATE feed SET published_seq = $1, candidate_seq = $2, waits_for = $3
          WHERE id = (SELECT f.id FROM feed f WHERE f.id = 1 AND f.published_seq = $4 AND f.candidate_seq = $5
                         AND f.waits_for = $6 /*pg FOR UPDATE SKIP LOCKED */)",
-        &[
-            next.published.into(),
-            next.candidate.into(),
-            next.waits_for.as_str().into(),
-            seen.published.into(),
-            seen.candidate.into(),
-            seen.waits_for.as_str().into(),
-        ],
-    )
-    .await?;
+            &[
+                next.published.into(),
+                next.candidate.into(),
+                next.waits_for.as_str().into(),
+                seen.published.into(),
+                seen.candidate.into(),
+                seen.waits_for.as_str().into(),
+            ],
+        )
+        .await?;
     Ok(changed > 0)
 }
 
