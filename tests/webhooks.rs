@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
-use crate::harness::{Client, Config, World, eventually};
+use crate::harness::{Client, Config, Desk, World, eventually};
 
 /// What the receiver got: the headers, the body, and whether it said yes.
 type Delivery = (HeaderMap, Vec<u8>, bool);
@@ -99,12 +99,10 @@ async fn create(scim: &Client, name: &str) -> bool {
 }
 
 /// The feed's ids of created users.
-async fn feed(api: &Client) -> Vec<i64> {
-    let feed = api.get("/events?limit=1000").await.expect(200);
-    let items = feed.body["items"].as_array().expect("items").clone();
-    items
+async fn feed(desk: &Desk) -> Vec<i64> {
+    let created = desk.told("directory.user.created").await;
+    created
         .iter()
-        .filter(|event| event["type"] == "usher.directory.user.created")
         .map(|event| event["id"].as_str().expect("an id").parse().expect("a number"))
         .collect()
 }
@@ -118,6 +116,7 @@ async fn an_endpoint_is_told_everything_once_through_failures_rotation_and_repla
     let world = World::with(&config());
     let (server, receiver) = (world.serve().await, Receiver::new().await);
     let (api, scim) = (world.api(&server), world.scim(&server, "idp"));
+    let desk = world.desk(&server);
     world.cli(&["webhook", "add", "http://10.0.0.1/"]).refused();
     let add = [
         "webhook",
@@ -155,7 +154,7 @@ async fn an_endpoint_is_told_everything_once_through_failures_rotation_and_repla
     );
     receiver.answer(204);
     receiver.has_taken(tested + 4).await;
-    assert_eq!(receiver.events()[tested..], feed(&api).await);
+    assert_eq!(receiver.events()[tested..], feed(&desk).await);
 
     let rotated = world.cli_json(&["webhook", "rotate", &hook]);
     assert!(create(&scim, "eve").await);
@@ -169,7 +168,7 @@ async fn an_endpoint_is_told_everything_once_through_failures_rotation_and_repla
     }
 
     let before = receiver.taken().len();
-    let first = feed(&api).await[0];
+    let first = feed(&desk).await[0];
     let again = world.cli_json(&["webhook", "replay", &hook, "--event", &first.to_string()]);
     assert_eq!(again["events"], 1);
     eventually("the replay", || async {
@@ -221,7 +220,7 @@ async fn a_server_that_is_killed_in_the_middle_leaves_nothing_out() {
     let acknowledged = load.await.expect("no panic");
     let server = world.serve().await;
     let api = world.api(&server);
-    let all = feed(&api).await;
+    let all = feed(&world.desk(&server)).await;
     assert!(all.len() >= acknowledged);
     receiver.has_taken(all.len()).await;
     assert_eq!(

@@ -80,6 +80,7 @@ impl Deployment {
             it: self.api(server),
             support: self.api(server),
             portal: self.api(server),
+            database: None,
         }
     }
 

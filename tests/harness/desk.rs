@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use tokio_postgres::NoTls;
 
-use super::{Answer, Client};
+use super::{Answer, Client, eventually};
 
 /// The API, used by the customer's IT, the vendor's support and the portal, each with a token of their own.
 pub struct Desk {
@@ -14,6 +15,8 @@ pub struct Desk {
     pub support: Client,
     /// The portal.
     pub portal: Client,
+    /// The database, where it is PostgreSQL: there an event is in the feed only when no earlier one can come any more.
+    pub database: Option<String>,
 }
 
 /// A room and the order that it came by.
@@ -59,6 +62,7 @@ impl Desk {
             it: self.it.moved_to(server),
             support: self.support.moved_to(server),
             portal: self.portal.moved_to(server),
+            database: self.database.clone(),
         }
     }
 
@@ -202,8 +206,21 @@ impl Desk {
         parked.iter().map(entry).collect()
     }
 
-    /// Everything of this kind in the feed, oldest first.
+    /// Everything of this kind in the feed, oldest first: all that has happened before this is called.
     pub async fn told(&self, kind: &str) -> Vec<Value> {
+        let newest = match &self.database {
+            Some(database) => newest_event(database).await,
+            None => 0,
+        };
+        eventually("the feed to get to what happened before", || async {
+            let (told, end) = self.told_by_now(kind).await;
+            (end >= newest).then_some(told)
+        })
+        .await
+    }
+
+    /// Everything of this kind that is in the feed now, and where the feed ends.
+    async fn told_by_now(&self, kind: &str) -> (Vec<Value>, i64) {
         let (mut told, mut after) = (Vec::new(), "0".to_owned());
         loop {
             let page = self
@@ -213,7 +230,7 @@ impl Desk {
                 .expect(200);
             let items = page.list("/items");
             if items.is_empty() {
-                return told;
+                return (told, after.parse().expect("a place in the feed"));
             }
             after = page.text("/next");
             told.extend(
@@ -305,4 +322,17 @@ impl Desk {
             }
         }
     }
+}
+
+/// The number of the last event that was committed, in the feed or not.
+async fn newest_event(database: &str) -> i64 {
+    let (client, connection) = tokio_postgres::connect(database, NoTls)
+        .await
+        .expect("the database runs");
+    // Its error is the client's as well.
+    tokio::spawn(async move { connection.await.ok() });
+    let newest = client
+        .query_one("SELECT coalesce(max(seq), 0) FROM event", &[])
+        .await;
+    newest.expect("the database runs").get(0)
 }

@@ -155,6 +155,10 @@ impl World {
             it: client("it"),
             support: client("support"),
             portal: client("app"),
+            database: match &self.place {
+                Place::Database(database) => Some(database.url()),
+                Place::File(_) => None,
+            },
         }
     }
 

@@ -39,9 +39,7 @@ async fn the_clients_request_id_comes_back_and_reaches_the_history() {
         .body(body);
     let answer = world.send(request.expect("a request")).await.expect(201);
     assert_eq!(answer.header("x-request-id"), "trace/42.a-b_c");
-    usher_storage::query::event::publish(world.engine.storage())
-        .await
-        .expect("the feed");
+    world.published().await;
     let events: Result<Vec<_>, usher_engine::EngineError> = world
         .engine
         .read(|tx| Box::pin(async move { Ok(usher_storage::query::event::after(tx, 0, 100).await?) }))

@@ -14,8 +14,11 @@ use usher_engine::{Actor, Cause, Engine};
 use usher_server::access::{self, IssuedToken, Purpose, TokenRequest};
 use usher_server::config::{Config, Period, Rules};
 use usher_server::{AppState, Sources, Usher, router};
-use usher_storage::{Storage, StorageConfig, StorageError};
+use usher_storage::{Storage, StorageConfig, StorageError, query};
 use usher_testpg::Place;
+
+/// Long enough for whatever is under way, on a busy machine.
+const PUBLISHED: Duration = Duration::from_secs(60);
 
 /// A deployment of its own, gone with the test.
 pub(crate) struct World {
@@ -116,6 +119,22 @@ impl World {
             headers: parts.headers,
             body,
         }
+    }
+
+    /// Waits until everything that was committed is in the feed. It is not at once where a unit is under way, or was cut off in
+    /// the middle: the database hears a moment later that nobody goes on with it.
+    pub(crate) async fn published(&self) {
+        eventually("the feed", PUBLISHED, async || {
+            let storage = self.engine.storage();
+            query::event::publish(storage).await.expect("a database");
+            let ends = storage.read(|tx| {
+                Box::pin(async move { Ok((query::event::last(tx).await?, query::event::newest(tx).await?)) })
+            });
+            let ends: Result<(i64, i64), StorageError> = ends.await;
+            let (last, newest) = ends.expect("a database");
+            (last >= newest).then_some(())
+        })
+        .await;
     }
 
     /// A request to source `idp` with its token.

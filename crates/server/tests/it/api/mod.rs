@@ -93,6 +93,12 @@ impl<'w> Api<'w> {
         answer
     }
 
+    /// The feed up to now, as far as this caller may see it.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        self.world.published().await;
+        self.get("/events?limit=1000").await.expect(200).items().clone()
+    }
+
     /// The only active membership of somebody in a room.
     pub(crate) async fn membership(&self, room: &str, email: &str) -> Value {
         let members = self.get(&format!("/rooms/{room}/members")).await.expect(200);

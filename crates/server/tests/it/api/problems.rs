@@ -123,8 +123,8 @@ async fn the_request_id_of_the_client_is_in_the_problem_and_in_the_history() {
     api.call("POST", "/tokens", Some(&body), &headers)
         .await
         .expect(201);
-    let feed = api.get("/events?limit=1000").await.expect(200);
-    let told = feed.items().last().expect("an event");
+    let feed = api.events().await;
+    let told = feed.last().expect("an event");
     assert_eq!(told["type"], "usher.token.created");
     assert_eq!(told["requestid"], "walk-7");
     assert_eq!(told["reason"], "a screen in the hall");

@@ -177,8 +177,8 @@ impl Readable {
     /// The kinds of events of the source's health so far.
     async fn health_events(&self) -> Vec<String> {
         let api = Api::admin(&self.world).await;
-        let feed = api.get("/events?limit=1000").await.expect(200);
-        let kinds = feed.items().iter().filter_map(|event| event["type"].as_str());
+        let feed = api.events().await;
+        let kinds = feed.iter().filter_map(|event| event["type"].as_str());
         kinds
             .filter(|kind| kind.contains("source.degraded") || kind.contains("source.recovered"))
             .map(str::to_owned)

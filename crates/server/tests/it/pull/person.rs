@@ -61,8 +61,8 @@ async fn a_restore_rests_on_what_the_source_says_now() {
     let restored = apply(&hr, &restore, &shown).await.expect(200);
     assert_eq!(restored.body["active"], true);
     let api = Api::admin(&hr.world).await;
-    let feed = api.get("/events?limit=1000").await.expect(200);
-    let told = feed.items().iter().find(|event| {
+    let feed = api.events().await;
+    let told = feed.iter().find(|event| {
         event["type"]
             .as_str()
             .is_some_and(|kind| kind.ends_with("membership.restored"))

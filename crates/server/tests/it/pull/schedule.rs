@@ -149,8 +149,8 @@ async fn a_process_that_slept_through_the_end_of_its_lease_writes_nothing() {
     jobs.stop().await;
     assert_eq!(hr.people("Board").await.len(), 2);
     let api = Api::admin(&hr.world).await;
-    let events = api.get("/events?limit=1000").await.expect(200);
-    let ended = events.items().iter().any(|event| {
+    let events = api.events().await;
+    let ended = events.iter().any(|event| {
         event["type"]
             .as_str()
             .is_some_and(|kind| kind.ends_with("membership.ended"))

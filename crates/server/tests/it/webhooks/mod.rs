@@ -65,9 +65,8 @@ async fn deliver(world: &World, hook: &Hook) {
 
 /// The places in the feed of events of this kind, in one room if that is given.
 async fn feed(api: &Api<'_>, kind: &str, room: Option<&str>) -> Vec<i64> {
-    let feed = api.get("/events?limit=1000").await.expect(200);
-    feed.items()
-        .iter()
+    let feed = api.events().await;
+    feed.iter()
         .filter(|event| event["type"] == format!("usher.{kind}"))
         .filter(|event| room.is_none_or(|room| event["room"] == room))
         .map(receiver::seq)
