@@ -21,6 +21,6 @@ pub use content::TableContent;
 pub use error::{MigrationError, StorageError};
 pub use row::{Cell, FromValue, Row};
 pub use storage::{ConnectionSettings, Storage, StorageConfig, StorageStats};
-pub use tx::{Tx, Work};
+pub use tx::{Later, Tx, Work};
 pub use typed::{SourceKey, uuids};
 pub use value::Value;

@@ -169,6 +169,26 @@ impl Storage {
         }
     }
 
+    /// As [`read_few`](Self::read_few), for a unit of one statement, which needs no transaction around it. A second one is an
+    /// error.
+    pub async fn read_one<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let work = unit(move |tx| {
+            tx.take_one();
+            work(tx)
+        });
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read_few(work).await,
+            Engine::Postgres(postgres) => postgres.read_one(work).await,
+        }
+    }
+
     /// Finishes what was queued, then lets go of the database. Later units, of any clone, get
     /// [`StorageError::Closed`].
     pub async fn close(self) {
@@ -193,6 +213,14 @@ impl Storage {
             Engine::Postgres(postgres) => postgres.settings(),
         }
     }
+}
+
+/// Says to the compiler what the closure is.
+fn unit<T, E, W>(work: W) -> W
+where
+    W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+{
+    work
 }
 
 /// The settings one connection reported.

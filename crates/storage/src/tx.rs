@@ -18,10 +18,29 @@ pub type Work<'t, T, E = StorageError> = Pin<Box<dyn Future<Output = Result<T, E
 /// After an error from the database the unit is over: later statements repeat the error, and the unit is
 /// rolled back even when it returns `Ok`. PostgreSQL works so, and one rule holds for both. Write
 /// `ON CONFLICT` where a clash is expected.
+///
+/// A statement whose answer is not needed at once is asked for with one of the methods that end with `later`. On PostgreSQL
+/// it goes on its way together with the next one whose answer is awaited, or with the end of the unit; SQLite runs it at
+/// once. It runs in its place in the order, and what goes wrong with it is an error of a later call, or of the unit.
 pub struct Tx<'c> {
     engine: Engine<'c>,
     statements: u64,
+    /// How many there may be.
+    most: u64,
     broken: Option<StorageError>,
+}
+
+/// Rows that were asked for and are not read yet: see [`Tx::query_later`].
+#[derive(Debug)]
+#[must_use]
+pub struct Later(Expected);
+
+#[derive(Debug)]
+enum Expected {
+    /// They are here.
+    Read(Vec<Row>),
+    /// The connection has them under a number.
+    Number(usize),
 }
 
 enum Engine<'c> {
@@ -42,6 +61,7 @@ impl<'c> Tx<'c> {
         Self {
             engine,
             statements: 0,
+            most: u64::MAX,
             broken: None,
         }
     }
@@ -106,6 +126,59 @@ impl<'c> Tx<'c> {
         self.finish(changed)
     }
 
+    /// As [`query`](Self::query), for rows that are needed only after other statements.
+    pub async fn query_later(&mut self, sql: &'static str, params: &[Value]) -> Result<Later, StorageError> {
+        self.start(params)?;
+        let later = match &mut self.engine {
+            Engine::Sqlite(session) => session.query(sql, params).map(Expected::Read),
+            Engine::Postgres(session) => {
+                let number = Box::pin(session.query_later(sql, params)).await;
+                number.map(Expected::Number)
+            }
+        };
+        self.finish(later.map(Later))
+    }
+
+    /// The rows that were asked for by [`query_later`](Self::query_later) of this unit.
+    pub async fn rows(&mut self, later: Later) -> Result<Vec<Row>, StorageError> {
+        let number = match later.0 {
+            Expected::Read(rows) => return Ok(rows),
+            Expected::Number(number) => number,
+        };
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let rows = match &mut self.engine {
+            Engine::Sqlite(_) => Ok(Vec::new()),
+            Engine::Postgres(session) => Box::pin(session.rows_of(number)).await,
+        };
+        self.finish(rows)
+    }
+
+    /// As [`execute`](Self::execute), where nobody asks how many rows changed.
+    pub async fn execute_later(&mut self, sql: &'static str, params: &[Value]) -> Result<(), StorageError> {
+        self.start(params)?;
+        let put = match &mut self.engine {
+            Engine::Sqlite(session) => session.execute(sql, params).map(drop),
+            Engine::Postgres(session) => Box::pin(session.execute_later(sql, params)).await,
+        };
+        self.finish(put)
+    }
+
+    /// As [`execute_many`](Self::execute_many), where nobody asks how many rows changed.
+    pub async fn execute_many_later<R: AsRef<[Value]> + Sync>(
+        &mut self,
+        sql: &'static str,
+        rows: &[R],
+    ) -> Result<(), StorageError> {
+        self.start(rows.iter().flat_map(|row| row.as_ref()))?;
+        let put = match &mut self.engine {
+            Engine::Sqlite(session) => session.execute_many(sql, rows).map(drop),
+            Engine::Postgres(session) => Box::pin(session.execute_many_later(sql, rows)).await,
+        };
+        self.finish(put)
+    }
+
     /// The one way to run SQL text that was put together at run time, for filters. The text is built from
     /// constants alone; every value goes into `params`.
     pub async fn query_built(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
@@ -126,17 +199,22 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Runs a statement that does nothing but wait for locks, where several units run at the same time. It is not counted
-    /// among the unit's statements, because SQLite has none for it.
+    /// Runs a statement that does nothing but wait for locks, where several units run at the same time: the next statement
+    /// runs when they are held. It is not counted among the unit's statements, because SQLite has none for it.
     pub(crate) async fn lock(&mut self, sql: &'static str, params: &[Value]) -> Result<(), StorageError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         let locked = match &mut self.engine {
             Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(session) => Box::pin(session.execute(sql, params)).await.map(drop),
+            Engine::Postgres(session) => Box::pin(session.execute_later(sql, params)).await,
         };
         self.finish(locked)
+    }
+
+    /// The unit may run one statement only.
+    pub(crate) fn take_one(&mut self) {
+        self.most = 1;
     }
 
     /// How this engine is asked for its tables.
@@ -163,6 +241,10 @@ impl<'c> Tx<'c> {
         }
         if params.into_iter().any(has_nul) {
             return self.finish(Err(StorageError::NulInText));
+        }
+        if self.statements == self.most {
+            let error = StorageError::Misuse("a unit of one statement runs a second one".to_owned());
+            return self.finish(Err(error));
         }
         self.statements += 1;
         Ok(())

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time;
-use tokio_postgres::SimpleQueryMessage;
-
-use super::address::{Address, CONNECT_AT_MOST};
-use super::error::{Again, Fault, reason};
+use super::address::Address;
+use super::answer::Script;
+use super::error::{Again, Fault};
 use super::session::Session;
+use super::socket::{self, Server};
 use super::wire::Wire;
 use crate::StorageError;
 
@@ -32,25 +31,35 @@ const LATE: &str = match cfg!(feature = "fault-ack-before-commit") {
     false => "",
 };
 
-/// Connects, sets the connection up and asks how it is set.
+/// Connects to the first server of the address that takes changes, sets the connection up and asks how it is set.
 pub(super) async fn open(address: &Address, lock_wait: Duration) -> Result<(Session, Settings), Fault> {
-    let connecting = address.config.connect(address.tls.clone());
-    let connected = time::timeout(2 * CONNECT_AT_MOST, connecting)
-        .await
-        .map_err(|_elapsed| Fault::lost("the server does not answer"))?
-        .map_err(|error| not_connected(address, &error))?;
-    let mut wire = Wire::new(connected);
+    let mut last = Fault::lost("the address names no server");
+    for server in socket::servers(&address.config).await {
+        let opened = match server {
+            Ok(server) => set_up(address, &server, lock_wait).await,
+            Err(fault) => Err(fault),
+        };
+        match opened {
+            Err(fault) if fault.again == Again::Lost => last = fault,
+            opened => return opened,
+        }
+    }
+    Err(last)
+}
+
+async fn set_up(
+    address: &Address,
+    server: &Server,
+    lock_wait: Duration,
+) -> Result<(Session, Settings), Fault> {
+    let mut wire = Wire::new(socket::connect(address, server).await?);
     let (set, names) = script(lock_wait);
-    let answer = wire.ask(|client| client.simple_query(&set)).await?;
-    let row = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    let value = |place| row.and_then(|row| row.get(place)).unwrap_or_default().to_owned();
+    let mut answer = Script::default();
+    let sent = wire.script(&set, &mut answer).await;
+    let mut values = answer.outcome(sent)?.into_iter();
     let settings: Settings = names
         .iter()
-        .enumerate()
-        .map(|(place, name)| (*name, value(place)))
+        .map(|name| (*name, values.next().flatten().unwrap_or_default()))
         .collect();
     check(&settings).map_err(|error| Fault::new(error, Again::No))?;
     // What cannot be written to is not the server that is looked for.
@@ -123,23 +132,4 @@ fn check(settings: &Settings) -> Result<(), StorageError> {
         });
     }
     Ok(())
-}
-
-fn not_connected(address: &Address, error: &tokio_postgres::Error) -> Fault {
-    let text = reason(error);
-    let refused = |text| {
-        let url = address.shown.clone();
-        Fault::new(StorageError::Url { url, reason: text }, Again::No)
-    };
-    match error.as_db_error() {
-        // What is wrong with the name, the password or the database stays wrong.
-        Some(said)
-            if ["28", "3D"]
-                .iter()
-                .any(|class| said.code().code().starts_with(class)) =>
-        {
-            refused(text)
-        }
-        _ => Fault::lost(text),
-    }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::SqlState;
 
 use crate::StorageError;
 
@@ -45,17 +45,45 @@ impl Fault {
     }
 }
 
-/// What the driver reports.
-pub(super) fn fault(error: &Error) -> Fault {
-    if let Some(said) = error.as_db_error() {
-        return said_by_server(said);
+/// What the server says in a message of an error.
+pub(super) fn said(message: &[u8]) -> Fault {
+    said_by_server(Said::read(message))
+}
+
+/// An error of the server.
+#[derive(Debug, Default, thiserror::Error)]
+#[error("{severity}: {message} ({code})")]
+struct Said {
+    severity: String,
+    /// SQLSTATE.
+    code: String,
+    message: String,
+    detail: Option<String>,
+    table: Option<String>,
+    constraint: Option<String>,
+}
+
+impl Said {
+    /// Its fields begin with a letter each and end with a zero.
+    fn read(message: &[u8]) -> Self {
+        let mut said = Self::default();
+        for field in message.split(|byte| *byte == 0) {
+            let Some((kind, text)) = field.split_first() else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(text).into_owned();
+            match kind {
+                b'S' => said.severity = text,
+                b'C' => said.code = text,
+                b'M' => said.message = text,
+                b'D' => said.detail = Some(text),
+                b't' => said.table = Some(text),
+                b'n' => said.constraint = Some(text),
+                _ => {}
+            }
+        }
+        said
     }
-    let reason = reason(error);
-    if error.is_closed() || is_input_output(error) {
-        return Fault::lost(reason);
-    }
-    // Values that cannot be sent or read: an error in the calling code.
-    Fault::new(StorageError::Misuse(reason), Again::No)
 }
 
 /// An error with all that caused it, in one line.
@@ -76,27 +104,14 @@ pub(super) fn reason(error: &Error) -> String {
     text
 }
 
-fn is_input_output(error: &Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<std::io::Error>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-fn said_by_server(said: &DbError) -> Fault {
-    let opaque = || StorageError::Opaque(std::sync::Arc::new(said.clone()));
-    let code = said.code();
-    match *code {
+fn said_by_server(said: Said) -> Fault {
+    match SqlState::from_code(&said.code) {
         SqlState::UNIQUE_VIOLATION => {
-            Fault::new(StorageError::Unique { on: unique_on(said) }, Again::Perhaps)
+            Fault::new(StorageError::Unique { on: unique_on(&said) }, Again::Perhaps)
         }
         SqlState::FOREIGN_KEY_VIOLATION => Fault::new(StorageError::ForeignKey, Again::Perhaps),
         SqlState::CHECK_VIOLATION => {
-            let name = said.constraint().unwrap_or_default().to_owned();
+            let name = said.constraint.unwrap_or_default();
             Fault::new(StorageError::Check { name }, Again::No)
         }
         SqlState::T_R_SERIALIZATION_FAILURE
@@ -106,32 +121,31 @@ fn said_by_server(said: &DbError) -> Fault {
         SqlState::QUERY_CANCELED => Fault::new(StorageError::Busy, Again::No),
         SqlState::DISK_FULL => Fault::new(StorageError::Full, Again::No),
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
-            Fault::new(StorageError::Corrupt(said.message().to_owned()), Again::No)
+            Fault::new(StorageError::Corrupt(said.message), Again::No)
         }
         // A migration changed a table that a prepared statement reads; a new connection prepares it anew.
-        SqlState::FEATURE_NOT_SUPPORTED if said.message().contains("cached plan") => {
-            Fault::lost(said.message())
-        }
-        SqlState::READ_ONLY_SQL_TRANSACTION => Fault::new(opaque(), Again::ReadOnly),
+        SqlState::FEATURE_NOT_SUPPORTED if said.message.contains("cached plan") => Fault::lost(said.message),
+        SqlState::READ_ONLY_SQL_TRANSACTION => Fault::new(StorageError::opaque(said), Again::ReadOnly),
         SqlState::ADMIN_SHUTDOWN
         | SqlState::CRASH_SHUTDOWN
         | SqlState::CANNOT_CONNECT_NOW
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-        | SqlState::TOO_MANY_CONNECTIONS => Fault::lost(said.message()),
-        _ if code.code().starts_with("08") || code.code() == "57P05" => Fault::lost(said.message()),
-        _ => Fault::new(opaque(), Again::No),
+        | SqlState::TOO_MANY_CONNECTIONS => Fault::lost(said.message),
+        _ if said.code.starts_with("08") || said.code == "57P05" => Fault::lost(said.message),
+        _ => Fault::new(StorageError::opaque(said), Again::No),
     }
 }
 
 /// The columns as `table.column, table.column`, or the index's name where it is over an expression.
-fn unique_on(said: &DbError) -> String {
-    let index = || said.constraint().unwrap_or_default().to_owned();
+fn unique_on(said: &Said) -> String {
+    let index = || said.constraint.clone().unwrap_or_default();
     let columns = said
-        .detail()
+        .detail
+        .as_deref()
         .and_then(|detail| detail.strip_prefix("Key ("))
         .and_then(|detail| detail.split_once(")=("))
         .map(|(columns, _)| columns);
-    match (said.table(), columns) {
+    match (&said.table, columns) {
         (Some(table), Some(columns)) if is_list(columns) => columns
             .split(", ")
             .map(|column| format!("{table}.{column}"))

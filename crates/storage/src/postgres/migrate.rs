@@ -33,7 +33,7 @@ pub(super) async fn run(session: &mut Session, known: &[Migration]) -> Result<()
 
 /// Whether nothing is to do, which can be told without holding anybody up.
 async fn is_up_to_date(session: &mut Session, known: &[Migration]) -> Result<bool, Fault> {
-    session.begin("BEGIN READ ONLY");
+    session.begin(&["BEGIN READ ONLY"]);
     let there = session
         .query(THERE, &[])
         .await
@@ -52,7 +52,7 @@ async fn is_up_to_date(session: &mut Session, known: &[Migration]) -> Result<boo
 
 /// Applies the next migration; whether there may be more.
 async fn step(session: &mut Session, known: &[Migration]) -> Result<bool, Fault> {
-    session.begin("BEGIN");
+    session.begin(&["BEGIN"]);
     session.script(LOCK).await?;
     let applied = apply_next(session, known).await;
     match applied {

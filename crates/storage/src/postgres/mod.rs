@@ -8,6 +8,7 @@ use crate::tx::{Tx, Work};
 use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
 
 mod address;
+mod answer;
 mod backoff;
 mod catalog;
 mod connection;
@@ -16,6 +17,7 @@ mod migrate;
 mod param;
 mod pool;
 mod session;
+mod socket;
 mod statements;
 mod tls;
 mod unit;
@@ -29,17 +31,19 @@ use address::Address;
 use backoff::Patience;
 use error::{Again, Fault};
 use pool::{Lease, Pool};
+use session::Begin;
 
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Units that change data see what was committed before each of their statements, and lock what they decide on.
-const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const WRITE: Begin = &[BEGIN];
 /// The same, beside which no other unit of the engine runs.
-const WRITE_ALONE: &str =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(1970496882, 1)";
+const WRITE_ALONE: Begin = &[BEGIN, "SELECT pg_advisory_xact_lock(1970496882, 1)"];
 /// The same, beside other units of its kind.
-const WRITE_BESIDE: &str =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock_shared(1970496882, 1)";
+const WRITE_BESIDE: Begin = &[BEGIN, "SELECT pg_advisory_xact_lock_shared(1970496882, 1)"];
 /// Units that read see one moment.
-const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const READ: Begin = &["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
+/// A single statement sees one moment by itself.
+const READ_ONE: Begin = &[];
 
 /// A database on a server.
 pub(crate) struct Postgres {
@@ -130,10 +134,30 @@ impl Postgres {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
+        self.until_read(READ, work).await
+    }
+
+    /// As [`Self::read`], for one statement.
+    pub(crate) async fn read_one<T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.until_read(READ_ONE, work).await
+    }
+
+    async fn until_read<T, E, W>(&self, begin: Begin, work: W) -> Result<T, E>
+    where
+        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
+        E: From<StorageError>,
+    {
         let mut patience = Patience::new(self.limit);
         loop {
             let fault = match self.pool.take(false, &patience).await {
-                Ok(lease) => match self.look(lease, &work).await {
+                Ok(lease) => match self.look(lease, begin, &work).await {
                     Ok(done) => return done,
                     Err(fault) => fault,
                 },
@@ -193,13 +217,18 @@ impl Postgres {
     }
 
     /// Runs a unit that reads once.
-    async fn look<T, E, W>(&self, mut lease: Lease<'_>, work: &W) -> Result<Result<T, E>, Failed<T, E>>
+    async fn look<T, E, W>(
+        &self,
+        mut lease: Lease<'_>,
+        begin: Begin,
+        work: &W,
+    ) -> Result<Result<T, E>, Failed<T, E>>
     where
         W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
         E: From<StorageError>,
     {
         let session = &mut lease.session;
-        let result = self.run(session, READ, work).await;
+        let result = self.run(session, begin, work).await;
         Counters::add(&self.counters.reads, 1);
         let fault = session.fault().cloned();
         session.end();
@@ -210,7 +239,7 @@ impl Postgres {
         }
     }
 
-    async fn run<T, E, W>(&self, session: &mut Session, begin: &'static str, work: &W) -> Result<T, E>
+    async fn run<T, E, W>(&self, session: &mut Session, begin: Begin, work: &W) -> Result<T, E>
     where
         W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
         E: From<StorageError>,

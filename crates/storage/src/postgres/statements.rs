@@ -1,8 +1,8 @@
 //! The prepared statements of one connection.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use super::error::{Again, Fault};
@@ -14,22 +14,30 @@ use crate::{StorageError, Value};
 const BUILT: usize = 128;
 
 /// A prepared statement.
-#[derive(Clone)]
-pub(super) struct Known {
-    pub(super) statement: Statement,
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Its name on the connection.
+    pub(super) name: String,
+    pub(super) parameters: Vec<Type>,
+    pub(super) columns: Vec<Type>,
     /// Whether its rows count as changed ones.
     pub(super) changes: bool,
 }
 
-impl Known {
-    /// The prepared form of this text.
-    pub(super) fn new(statement: Statement, text: &str) -> Self {
+impl Prepared {
+    /// The prepared form of this text, as the server described it.
+    pub(super) fn new(name: String, text: &str, parameters: Vec<Type>, columns: Vec<Type>) -> Self {
         Self {
-            statement,
+            name,
+            parameters,
+            columns,
             changes: changes(text),
         }
     }
 }
+
+/// A prepared statement of this connection.
+pub(super) type Known = Arc<Prepared>;
 
 /// The prepared statements of one connection: constant text by its address, built text by what it says.
 #[derive(Default)]
@@ -59,14 +67,20 @@ impl Statements {
     }
 
     pub(super) fn keep_constant(&mut self, sql: &'static str, known: &Known) {
-        self.constant.entry(key(sql)).or_default().push(known.clone());
+        self.constant.entry(key(sql)).or_default().push(Arc::clone(known));
     }
 
-    pub(super) fn keep_built(&mut self, sql: &str, known: &Known) {
-        if self.built.len() >= BUILT {
-            self.built.clear();
-        }
-        self.built.entry(sql.to_owned()).or_default().push(known.clone());
+    /// Keeps one, and answers those that had to go for it.
+    pub(super) fn keep_built(&mut self, sql: &str, known: &Known) -> Vec<Known> {
+        let gone = match self.built.len() >= BUILT {
+            true => std::mem::take(&mut self.built).into_values().flatten().collect(),
+            false => Vec::new(),
+        };
+        self.built
+            .entry(sql.to_owned())
+            .or_default()
+            .push(Arc::clone(known));
+        gone
     }
 
     /// The form for many rows of a constant text, if it was made: nothing inside where the text has none.
@@ -82,14 +96,14 @@ impl Statements {
 /// The one among variants whose parameters take these values.
 fn find(variants: &[Known], values: &[Value]) -> Option<Known> {
     let takes = |known: &&Known| {
-        let parameters = known.statement.params();
+        let parameters = &known.parameters;
         parameters.len() == values.len()
             && values
                 .iter()
                 .zip(parameters)
                 .all(|(value, kind)| fits(value, kind))
     };
-    variants.iter().find(takes).cloned()
+    variants.iter().find(takes).map(Arc::clone)
 }
 
 /// The types that the values say.

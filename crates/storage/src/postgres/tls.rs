@@ -3,17 +3,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
 
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName, UnixTime};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect};
+use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::socket::{Shared, Socket};
 
 /// Whose certificate is accepted.
 pub(super) enum Trust {
@@ -73,68 +73,59 @@ fn roots(file: &Path) -> Result<RootCertStore, String> {
     Ok(store)
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
-    type Stream = Stream<S>;
-    type TlsConnect = Connector;
-    type Error = InvalidDnsNameError;
-
-    fn make_tls_connect(&mut self, host: &str) -> Result<Connector, InvalidDnsNameError> {
-        // A unix socket has no name, and is not encrypted.
-        let name = if host.is_empty() { "localhost" } else { host };
+impl Tls {
+    /// What encrypts one connection to a server of this name.
+    ///
+    /// # Errors
+    /// When it cannot be a server's name.
+    pub(super) fn connector(&self, host: Option<&str>) -> Result<Connector, InvalidDnsNameError> {
+        // A socket in the file system has no name, and is not encrypted.
+        let name = host.unwrap_or("localhost");
         Ok(Connector {
             config: Arc::clone(&self.config),
             name: ServerName::try_from(name)?.to_owned(),
+            made: Made::default(),
         })
     }
 }
+
+/// An encrypted connection.
+pub(super) type Encrypted = Shared<tokio_rustls::client::TlsStream<Shared<Socket>>>;
+
+/// Where an encrypted connection is found once it is made.
+type Made = Arc<OnceLock<Encrypted>>;
 
 /// Makes one connection encrypted.
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    made: Made,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Connector {
-    type Stream = Stream<S>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Stream<S>>> + Send>>;
-
-    fn connect(self, stream: S) -> Self::Future {
-        let handshake = tokio_rustls::TlsConnector::from(self.config).connect(self.name, stream);
-        Box::pin(async move { Ok(Stream(handshake.await?)) })
+impl Connector {
+    /// Where the encrypted connection will be found; it stays empty where the server does not encrypt.
+    pub(super) fn made(&self) -> Made {
+        Arc::clone(&self.made)
     }
 }
 
-/// An encrypted connection.
-pub(super) struct Stream<S>(tokio_rustls::client::TlsStream<S>);
+impl TlsConnect<Shared<Socket>> for Connector {
+    type Stream = Encrypted;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted>> + Send>>;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for Stream<S> {
+    fn connect(self, socket: Shared<Socket>) -> Self::Future {
+        let handshake = tokio_rustls::TlsConnector::from(self.config).connect(self.name, socket);
+        Box::pin(async move {
+            let encrypted = Shared::new(handshake.await?);
+            Ok(self.made.get_or_init(|| encrypted).clone())
+        })
+    }
+}
+
+impl TlsStream for Encrypted {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
