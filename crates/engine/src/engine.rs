@@ -205,6 +205,21 @@ impl Engine {
         self.storage.read_few(work).await
     }
 
+    /// As [`Engine::read_few`], with one statement: see [`Storage::read_one`].
+    ///
+    /// # Errors
+    /// What `work` returned.
+    pub async fn read_one<T, E>(
+        &self,
+        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.storage.read_one(work).await
+    }
+
     /// Reads one consistent state of the database, with the rules in force in it.
     pub(crate) async fn read_by_policy<T>(
         &self,

@@ -163,7 +163,7 @@ async fn user_by_name(call: &Call, name: String, start: usize, query: &ListQuery
     let (source, base) = (call.source.key, &call.source.base);
     let wants_groups = query.projection.wants_groups();
     let found = call
-        .read_few(move |tx| {
+        .read_one(move |tx| {
             let name = name.clone();
             Box::pin(async move { Ok(query::shown::user_by_name(tx, source, &name, wants_groups).await?) })
         })

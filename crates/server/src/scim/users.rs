@@ -53,7 +53,7 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
     let (id, source) = (parse_id(id)?, call.source.key);
     let wants_groups = projection.wants_groups();
     let user = call
-        .read_few(move |tx| {
+        .read_one(move |tx| {
             Box::pin(async move { Ok(query::shown::user_by_id(tx, source, id, wants_groups).await?) })
         })
         .await?
