@@ -14,6 +14,7 @@ const MAY_KNOW: &[(&str, May)] = &[
     ("usher-scim", May::Know(&[])),
     ("usher-outbound", May::Know(&["usher-core"])),
     ("usher-webhook", May::Know(&["usher-core"])),
+    ("usher-mail", May::Know(&["usher-core"])),
     ("usher-signin", May::Know(&["usher-core"])),
     ("usher-mail", May::Know(&["usher-core"])),
     ("usher-storage", May::Know(&["usher-core", "usher-scim"])),
