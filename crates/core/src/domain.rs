@@ -322,6 +322,16 @@ words! {
         /// Usher gave up on it; what happens meanwhile is delivered once a human resumes it.
         Disabled = "disabled",
     }
+
+    /// How far an e-mail is.
+    MailState as "state of an e-mail" {
+        /// It is to be sent.
+        Waiting = "waiting",
+        /// A mail server took it.
+        Sent = "sent",
+        /// Usher gave up on it.
+        Dead = "dead",
+    }
 }
 
 #[cfg(test)]

@@ -126,6 +126,8 @@ own_ids! {
     SessionId,
     /// Who signs in to the console: a person of a provider, or a local administrator.
     AccountId,
+    /// An e-mail to one recipient.
+    MailId,
 }
 
 macro_rules! remote_ids {

@@ -18,14 +18,14 @@ pub use change::{
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{
-    EndReason, GroupNaming, HoldKind, HoldState, MappingState, MembershipKind, OrderState, ParkReason,
-    PullCause, PullRunState, PullScope, Rejoin, RestoreState, Role, RoomState, Scope, SourceState,
-    StartReason, Stray, UnknownWord, WebhookState,
+    EndReason, GroupNaming, HoldKind, HoldState, MailState, MappingState, MembershipKind, OrderState,
+    ParkReason, PullCause, PullRunState, PullScope, Rejoin, RestoreState, Role, RoomState, Scope,
+    SourceState, StartReason, Stray, UnknownWord, WebhookState,
 };
 pub use draw::{Draw, Ids};
 pub use ids::{
-    AccountId, ChangeId, GrantId, HoldId, IdError, JwtKeyId, MappingId, MembershipId, NodeId, OrderId,
-    PersonId, PullRunId, RemoteGroupId, RemoteUserId, RestoreId, RoomId, SessionId, SourceGroupId,
+    AccountId, ChangeId, GrantId, HoldId, IdError, JwtKeyId, MailId, MappingId, MembershipId, NodeId,
+    OrderId, PersonId, PullRunId, RemoteGroupId, RemoteUserId, RestoreId, RoomId, SessionId, SourceGroupId,
     SourceUserId, TokenId, TypedId, WebhookId, WebhookSecretId,
 };
 pub use level::{Level, LevelError, Levels, RoomModel};

@@ -40,6 +40,11 @@ pub const SQLITE: &[Migration] = &[
         name: "sessions",
         sql: include_str!("../migrations/sqlite/0004_sessions.sql"),
     },
+    Migration {
+        version: 5,
+        name: "mail",
+        sql: include_str!("../migrations/sqlite/0005_mail.sql"),
+    },
 ];
 
 /// The schema for PostgreSQL.
@@ -63,6 +68,11 @@ pub const POSTGRES: &[Migration] = &[
         version: 4,
         name: "sessions",
         sql: include_str!("../migrations/postgres/0004_sessions.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "mail",
+        sql: include_str!("../migrations/postgres/0005_mail.sql"),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Domain types as values of statements and of rows.
 
 use usher_core::{
-    AccountId, ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MappingId,
+    AccountId, ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MailId, MailState, MappingId,
     MappingState, MembershipId, MembershipKind, NodeId, OrderId, OrderState, ParkReason, PersonId, PullCause,
     PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState, Role, RoomId, RoomModel, RoomState,
     Scope, SessionId, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId,
@@ -66,6 +66,7 @@ ids!(
     GrantId,
     HoldId,
     JwtKeyId,
+    MailId,
     MappingId,
     MembershipId,
     NodeId,
@@ -103,6 +104,7 @@ words!(
     GroupNaming,
     HoldKind,
     HoldState,
+    MailState,
     MappingState,
     MembershipKind,
     OrderState,

@@ -70,6 +70,10 @@ const STATEMENTS: &[&str] = &[
     "INSERT INTO console_session (id, hash, account_id, provider, subject, name, role, created_us, seen_us, ends_us)
      SELECT #s.n#, CAST('h' || s.n AS BLOB), #1 + s.n % 1000#, 'p', 's', 'n', 'viewer', s.n, s.n, s.n FROM @20000",
     "INSERT INTO sign_in_return (state, until_us) SELECT CAST('h' || s.n AS BLOB), s.n FROM @10000",
+    "INSERT INTO mail (id, seq, notice, recipient, language, subject, body, html, state, attempts, created_us, since_us, due_us,
+        ended_us)
+     SELECT #s.n#, s.n, 'n', 'r', 'en', 's', 'b', 'h', CASE WHEN s.n % 50 = 0 THEN 'waiting' WHEN s.n % 50 = 1 THEN 'dead'
+        ELSE 'sent' END, 1, s.n, s.n, s.n, CASE WHEN s.n % 50 = 0 THEN NULL ELSE s.n END FROM @50000",
 ];
 
 /// Fills the tables and lets the engine look at them.

@@ -36,6 +36,7 @@ const LARGE: &[&str] = &[
     "webhook_delivery",
     "console_session",
     "sign_in_return",
+    "mail",
 ];
 
 /// Statements that may read a whole table, by how they begin or what only they say, each with the reason.
