@@ -112,6 +112,8 @@ event_kinds! {
     RestoreClosed = "restore.closed",
     /// The brake opened a hold.
     HoldOpened = "hold.opened",
+    /// A hold that nobody decided is soon applied.
+    HoldDueSoon = "hold.due_soon",
     /// A hold was approved and its endings were applied.
     HoldApproved = "hold.approved",
     /// A hold was rejected; its people stay.
@@ -154,6 +156,8 @@ event_kinds! {
     OrderChanged = "order.changed",
     /// An order's administrator was bound to a person.
     OrderAdministratorBound = "order.administrator_bound",
+    /// An order's administrator has the administrator level.
+    OrderAdministratorRaised = "order.administrator_raised",
     /// An order needs somebody.
     OrderAlert = "order.alert",
     /// A grant was written.
@@ -164,6 +168,8 @@ event_kinds! {
     GrantMoved = "grant.moved",
     /// A token was made.
     TokenCreated = "token.created",
+    /// A token is near its end.
+    TokenExpiring = "token.expiring",
     /// A token was revoked.
     TokenRevoked = "token.revoked",
     /// A customer's signing key was registered.

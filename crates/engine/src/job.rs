@@ -12,6 +12,7 @@ use usher_storage::{SourceKey, StorageError, Tx, query};
 
 use crate::engine::Engine;
 use crate::policy::SourcePolicy;
+use crate::reminder::{self, Reminder};
 use crate::settle::BATCH;
 use crate::unit::{About, Actor, Cause, Removal, Unit};
 use crate::{EngineError, EventKind};
@@ -96,6 +97,7 @@ enum Due {
     Job(i64),
     ExpiredMemberships,
     Holds,
+    Reminder(Reminder),
     OverdueOrder(OrderId),
     UnneededLimit(RoomId),
     LongInactive(SourceKey, SourceUserId),
@@ -163,6 +165,7 @@ impl Engine {
                 if !query::hold::due(tx, now, 1).await?.is_empty() {
                     due.push(Due::Holds);
                 }
+                due.extend(reminder::due(tx, &policy, now, limit).await?.into_iter().map(Due::Reminder));
                 let orders = query::order::overdue(tx, now, now.minus(ALERT_EVERY), limit).await?;
                 due.extend(orders.into_iter().map(|order| Due::OverdueOrder(order.id)));
                 let rooms = query::job::needlessly_limited_rooms(tx, limit).await?;
@@ -190,6 +193,7 @@ impl Engine {
                     Due::Job(id) => unit.run_job(id).await,
                     Due::ExpiredMemberships => Ok(unit.end_expired(AT_ONCE).await? > 0),
                     Due::Holds => Ok(unit.apply_due_holds(AT_ONCE).await? > 0),
+                    Due::Reminder(reminder) => unit.remind(reminder).await,
                     Due::OverdueOrder(order) => unit.alert_overdue(order, ALERT_EVERY).await,
                     Due::UnneededLimit(room) => unit.lift_arrival_limit(room).await,
                     Due::LongInactive(source, user) => unit.distrust_long_inactive(source, user).await,

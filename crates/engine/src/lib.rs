@@ -21,6 +21,7 @@ pub mod plan;
 mod policy;
 pub mod policy_plan;
 pub mod pull;
+mod reminder;
 pub mod restore;
 pub mod room;
 mod settle;

@@ -251,6 +251,8 @@ impl Unit<'_, '_> {
                 ..order
             };
             query::order::update(self.tx, &raised).await?;
+            let data = json!({ "level": target.key });
+            self.tell_order(EventKind::OrderAdministratorRaised, &raised, &data);
         }
         Ok(())
     }

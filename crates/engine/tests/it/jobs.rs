@@ -160,3 +160,57 @@ async fn looking_for_what_is_due_writes_nothing() {
     let after = world.engine.storage().stats();
     assert_eq!((before.rows, before.committed), (after.rows, after.committed));
 }
+
+#[tokio::test]
+async fn people_are_told_once_of_a_hold_that_is_soon_applied() {
+    let mut rules = policy();
+    rules.brake.enabled = true;
+    rules.brake.endings = 1;
+    rules.brake.hold_for_secs = 4 * 3600;
+    let world = World::with(rules).await;
+    let room = world.room("Board").await;
+    let mut people = Vec::new();
+    for n in 0..6 {
+        people.push(world.user(&format!("user{n}")).await);
+    }
+    let group = world.group("Board", &people).await;
+    world.map(group, room).await;
+    world.remove(group, &people[..4]).await;
+    world.wait(3 * 3600 - 1);
+    assert_eq!(world.engine.run_due(10).await.unwrap().units, 0);
+    world.wait(1);
+    assert_eq!(world.engine.run_due(10).await.unwrap().units, 1);
+    assert_eq!(world.engine.run_due(10).await.unwrap().units, 0, "once is enough");
+    let told = world.events(EventKind::HoldDueSoon).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].room, Some(room));
+    assert_eq!(world.inside(room).await.len(), 6);
+}
+
+#[tokio::test]
+async fn people_are_told_twice_of_a_token_that_ends() {
+    let world = World::with(policy()).await;
+    world.token("provisioning", Some(60 * DAY)).await;
+    world.token("for one day", Some(DAY)).await;
+    world.token("for ever", None).await;
+    let told = async || {
+        world.engine.run_due(10).await.unwrap();
+        let events = world.events(EventKind::TokenExpiring).await;
+        events
+            .iter()
+            .map(|event| event.data.contains("provisioning"))
+            .collect::<Vec<_>>()
+    };
+    assert!(told().await.is_empty(), "a short life is no reason");
+    world.wait(DAY * 3 / 4);
+    assert_eq!(told().await, [false], "a quarter of a day is left");
+    world.wait(46 * DAY - DAY * 3 / 4);
+    assert_eq!(told().await, [false, true]);
+    assert_eq!(told().await.len(), 2);
+    world.wait(11 * DAY);
+    assert_eq!(told().await, [false, true, true]);
+    world.wait(2 * DAY);
+    assert_eq!(told().await.len(), 3);
+    world.wait(2 * DAY);
+    assert_eq!(told().await.len(), 3, "it is over");
+}

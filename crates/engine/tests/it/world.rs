@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use usher_core::{
-    EndReason, GroupNaming, ManualClock, MappingId, MappingState, MembershipId, PersonId, Rejoin, RoomId,
-    RoomModel, RoomState, SourceGroupId, SourceState, SourceUserId, Timestamp,
+    EndReason, GroupNaming, ManualClock, MappingId, MappingState, MembershipId, PersonId, Rejoin, Role, RoomId,
+    RoomModel, RoomState, SourceGroupId, SourceState, SourceUserId, Timestamp, TokenId,
 };
 use usher_engine::{
     Actor, BrakePolicy, Cause, Engine, EngineError, EventKind, GroupData, MemberName, MembersChange, Policy,
@@ -16,6 +16,7 @@ use usher_storage::query::group::GroupRow;
 use usher_storage::query::mapping::MappingRow;
 use usher_storage::query::membership::{MembershipRow, PeriodRow};
 use usher_storage::query::room::RoomRow;
+use usher_storage::query::token::NewToken;
 use usher_storage::query::user::UserRow;
 use usher_storage::{SourceKey, Storage, StorageConfig, StorageError, query};
 use usher_testpg::Place;
@@ -439,6 +440,28 @@ impl World {
     /// Why the last period of a membership ended.
     pub(crate) async fn end_reason(&self, id: MembershipId) -> Option<EndReason> {
         self.membership(id).await.end_reason
+    }
+
+    /// A token that ends after so many seconds.
+    pub(crate) async fn token(&self, label: &'static str, life: Option<u64>) {
+        self.hand(move |unit| {
+            let (id, created) = (unit.id::<TokenId>(), unit.now());
+            Box::pin(async move {
+                let token = NewToken {
+                    id,
+                    hash: [u8::try_from(label.len()).unwrap(); 32],
+                    source: None,
+                    role: Some(Role::Admin),
+                    label,
+                    subject: None,
+                    created,
+                    expires: life.map(|seconds| created.plus(Duration::from_secs(seconds))),
+                };
+                Ok(query::token::insert(unit.tx(), &token).await?)
+            })
+        })
+        .await
+        .unwrap();
     }
 
     pub(crate) async fn room_row(&self, room: RoomId) -> RoomRow {
