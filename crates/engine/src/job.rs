@@ -165,7 +165,12 @@ impl Engine {
                 if !query::hold::due(tx, now, 1).await?.is_empty() {
                     due.push(Due::Holds);
                 }
-                due.extend(reminder::due(tx, &policy, now, limit).await?.into_iter().map(Due::Reminder));
+                due.extend(
+                    reminder::due(tx, &policy, now, limit)
+                        .await?
+                        .into_iter()
+                        .map(Due::Reminder),
+                );
                 let orders = query::order::overdue(tx, now, now.minus(ALERT_EVERY), limit).await?;
                 due.extend(orders.into_iter().map(|order| Due::OverdueOrder(order.id)));
                 let rooms = query::job::needlessly_limited_rooms(tx, limit).await?;

@@ -1,11 +1,11 @@
 //! Domain types as values of statements and of rows.
 
 use usher_core::{
-    AccountId, ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MailId, MailState, MappingId,
-    MappingState, MembershipId, MembershipKind, NodeId, OrderId, OrderState, ParkReason, PersonId, PullCause,
-    PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState, Role, RoomId, RoomModel, RoomState,
-    Scope, SessionId, SourceGroupId, SourceState, SourceUserId, StartReason, Stray, Timestamp, TokenId,
-    TypedId, WebhookId, WebhookSecretId, WebhookState,
+    AccountId, ChangeId, EndReason, GrantId, GroupNaming, HoldId, HoldKind, HoldState, JwtKeyId, MailId,
+    MailState, MappingId, MappingState, MembershipId, MembershipKind, NodeId, OrderId, OrderState,
+    ParkReason, PersonId, PullCause, PullRunId, PullRunState, PullScope, Rejoin, RestoreId, RestoreState,
+    Role, RoomId, RoomModel, RoomState, Scope, SessionId, SourceGroupId, SourceState, SourceUserId,
+    StartReason, Stray, Timestamp, TokenId, TypedId, WebhookId, WebhookSecretId, WebhookState,
 };
 use uuid::Uuid;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use usher_core::{
-    EndReason, GroupNaming, ManualClock, MappingId, MappingState, MembershipId, PersonId, Rejoin, Role, RoomId,
-    RoomModel, RoomState, SourceGroupId, SourceState, SourceUserId, Timestamp, TokenId,
+    EndReason, GroupNaming, ManualClock, MappingId, MappingState, MembershipId, PersonId, Rejoin, Role,
+    RoomId, RoomModel, RoomState, SourceGroupId, SourceState, SourceUserId, Timestamp, TokenId,
 };
 use usher_engine::{
     Actor, BrakePolicy, Cause, Engine, EngineError, EventKind, GroupData, MemberName, MembersChange, Policy,
