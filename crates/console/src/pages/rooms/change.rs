@@ -1,0 +1,109 @@
+//! Forms of a room: archive, reopen, add somebody by hand.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::post;
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::members;
+use crate::visit::{Site, Visit, segment};
+use crate::{Failure, Posted};
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/rooms/{room}/archive", post(archive))
+        .route("/rooms/{room}/reopen", post(reopen))
+        .route("/rooms/{room}/members", post(add))
+}
+
+/// A form that asks for nothing but a reason.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::pages) struct Because {
+    reason: String,
+}
+
+impl Because {
+    /// The body of the API's call.
+    pub(in crate::pages) fn body(&self) -> Value {
+        json!({ "reason": optional(&self.reason) })
+    }
+}
+
+/// A field that may be left empty.
+pub(in crate::pages) fn optional(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+/// The end of a day, as a field for a day gives it.
+pub(in crate::pages) fn end_of(day: &str) -> Option<String> {
+    optional(day).map(|day| format!("{day}T23:59:59Z"))
+}
+
+async fn archive(
+    visit: Visit,
+    Path(room): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    step(&visit, &room, "archive", &posted, "room-archived").await
+}
+
+async fn reopen(
+    visit: Visit,
+    Path(room): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    step(&visit, &room, "reopen", &posted, "room-reopened").await
+}
+
+async fn step(
+    visit: &Visit,
+    room: &str,
+    step: &str,
+    posted: &Posted<Because>,
+    done: &str,
+) -> Result<Response, Failure> {
+    let path = format!("/rooms/{}/{step}", segment(room));
+    let once = posted.once.as_deref();
+    match visit.write(Method::POST, path, posted.form.body(), once).await {
+        Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(room)), done)),
+        Err(failure) if failure.is_refusal() => {
+            members::members(visit, room, NewMember::default(), Some(failure)).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Somebody to add by hand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NewMember {
+    pub(super) person: String,
+    pub(super) name: String,
+    pub(super) level: String,
+    pub(super) owner: String,
+    pub(super) until: String,
+    pub(super) reason: String,
+}
+
+async fn add(visit: Visit, Path(room): Path<String>, posted: Posted<NewMember>) -> Result<Response, Failure> {
+    let form = &posted.form;
+    let body = json!({
+        "person": form.person.trim(), "name": optional(&form.name), "level": form.level, "owner": form.owner.trim(),
+        "reason": optional(&form.reason), "until": end_of(&form.until),
+    });
+    let path = format!("/rooms/{}/members", segment(&room));
+    match visit
+        .write(Method::POST, path, body, posted.once.as_deref())
+        .await
+    {
+        Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(&room)), "member-added")),
+        Err(failure) if failure.is_refusal() => {
+            members::members(&visit, &room, posted.form, Some(failure)).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
