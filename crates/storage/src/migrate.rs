@@ -45,6 +45,11 @@ pub const SQLITE: &[Migration] = &[
         name: "mail",
         sql: include_str!("../migrations/sqlite/0005_mail.sql"),
     },
+    Migration {
+        version: 6,
+        name: "request_log",
+        sql: include_str!("../migrations/sqlite/0006_request_log.sql"),
+    },
 ];
 
 /// The schema for PostgreSQL.
@@ -73,6 +78,11 @@ pub const POSTGRES: &[Migration] = &[
         version: 5,
         name: "mail",
         sql: include_str!("../migrations/postgres/0005_mail.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "request_log",
+        sql: include_str!("../migrations/postgres/0006_request_log.sql"),
     },
 ];
 

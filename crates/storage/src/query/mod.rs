@@ -1,5 +1,6 @@
 //! The SQL of the product, a module for each area. Functions take a transaction and speak in domain types.
 
+pub mod audit;
 pub mod delivery;
 pub mod directory;
 pub mod drift;
@@ -21,6 +22,7 @@ pub mod member;
 pub mod membership;
 pub mod order;
 pub mod person;
+pub mod person_search;
 pub mod plan;
 pub mod policy;
 pub mod pull_lease;
@@ -30,6 +32,8 @@ pub mod pulled_user;
 pub mod reminder;
 pub mod restore;
 pub mod room;
+pub mod room_list;
+pub mod room_member;
 pub mod session;
 pub mod shown;
 pub mod source;

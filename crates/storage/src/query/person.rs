@@ -159,7 +159,8 @@ pub async fn same_address_inside(
         .collect()
 }
 
-fn person_row(row: &Row) -> Result<PersonRow, StorageError> {
+/// Reads the columns of [`PersonRow`], in the order of its fields, from the front of a row.
+pub(super) fn person_row(row: &Row) -> Result<PersonRow, StorageError> {
     Ok(PersonRow {
         id: row.get(0)?,
         email: row.get(1)?,

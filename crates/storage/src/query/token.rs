@@ -124,6 +124,16 @@ pub async fn revoke(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<bool
     Ok(changed > 0)
 }
 
+/// Lets a token end at a moment.
+pub async fn expire(tx: &mut Tx<'_>, id: TokenId, at: Timestamp) -> Result<(), StorageError> {
+    tx.execute(
+        "UPDATE token SET expires_us = $2 WHERE id = $1",
+        &[id.into(), at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Writes down when tokens were used last.
 pub async fn used(tx: &mut Tx<'_>, uses: &[(TokenId, Timestamp)]) -> Result<(), StorageError> {
     for (id, at) in uses {
