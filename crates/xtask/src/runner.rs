@@ -38,6 +38,12 @@ pub(crate) struct Pass<'a> {
     pub(crate) args: &'a [String],
 }
 
+/// How many tests run at once: more than there are processors, since many of them wait for a server, a lease or a disk.
+fn at_once() -> String {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * processors).to_string()
+}
+
 /// Runs unit, integration and end-to-end tests. What a pass with the same features has built is not built again.
 pub(crate) fn run_tests(workspace: &Workspace, pass: &Pass<'_>) -> Result<Report> {
     let nextest = succeeds(&mut workspace.cargo(&["nextest", "--version"]));
@@ -178,9 +184,14 @@ fn built_binary(workspace: &Workspace, messages: &str, suite: Suite) -> Option<(
     })
 }
 
-/// Variables for the tests; none of a cluster comes from outside.
+/// Variables for the runner and the tests; none of a cluster comes from outside.
 fn tell(command: &mut Command, env: &[(&str, String)]) {
     command.env_remove(POSTGRES);
+    for variable in ["NEXTEST_TEST_THREADS", "RUST_TEST_THREADS"] {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, at_once());
+        }
+    }
     command.envs(env.iter().map(|(key, value)| (key, value)));
 }
 
