@@ -38,12 +38,10 @@ pub(crate) fn build_seeded(workspace: &Workspace) -> Result<Option<PathBuf>> {
     Ok(Some(seeded))
 }
 
-/// `--workspace` and the end-to-end target make cargo choose the features of dependencies as `cargo test` does.
+/// `--workspace` and the example make cargo choose the features of dependencies as `cargo test` does.
 fn build(workspace: &Workspace, features: &[&str]) -> Result<()> {
     let mut args = vec!["build", "--workspace", "--bin", "usher"];
-    if workspace.has_target("usher-server", "test", "e2e") {
-        args.extend(["--test", "e2e"]);
-    }
+    args.extend(workspace.example());
     args.extend(features);
     workspace::run(&mut workspace.cargo(&args))
 }

@@ -54,17 +54,15 @@ impl Workspace {
         self.packages.iter().find(|package| package["name"] == name)
     }
 
-    /// Whether the member has a target of that kind (`bin`, `test`, …) and name.
-    pub(crate) fn has_target(&self, package: &str, kind: &str, name: &str) -> bool {
-        let targets = self
-            .package(package)
-            .and_then(|package| package["targets"].as_array());
-        targets.into_iter().flatten().any(|target| {
-            target["name"] == name
-                && target["kind"]
-                    .as_array()
-                    .is_some_and(|kinds| kinds.iter().any(|known| known == kind))
-        })
+    /// What makes cargo choose the features of dependencies as it does for tests, so that nothing is compiled twice: it counts
+    /// those of development dependencies only where a test or an example is built, and this example is the smallest of these.
+    pub(crate) fn example(&self) -> &'static [&'static str] {
+        let is_there = self.package("usher-adapter-example").is_some();
+        if is_there {
+            &["--example", "usher_with_acme"]
+        } else {
+            &[]
+        }
     }
 
     /// Files that are tracked, or new and not ignored, relative to the root.

@@ -6,6 +6,9 @@ mod dependencies;
 mod generated;
 mod house;
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
 use crate::workspace::{self, Workspace, heading};
@@ -19,6 +22,12 @@ pub(crate) struct Finding {
     /// What to do about it.
     pub(crate) remedy: String,
 }
+
+/// The arguments of the linter.
+const DENIED: [&str; 2] = ["-D", "warnings"];
+
+/// What `cargo clippy` puts after each of them when it hands them on.
+const BETWEEN: &str = "__CLIPPY_HACKERY__";
 
 /// A check; the flag asks it to mend what it can.
 type Check = fn(&Workspace, bool) -> Result<()>;
@@ -68,15 +77,30 @@ fn formatting(workspace: &Workspace, fix: bool) -> Result<()> {
 
 /// Warnings are denied through the linter's arguments, never through `RUSTFLAGS`: those would rebuild every dependency.
 fn clippy(workspace: &Workspace) -> Result<()> {
-    workspace::run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
-}
-
-fn rustdoc(workspace: &Workspace) -> Result<()> {
     workspace::run(
         workspace
-            .cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
+            .cargo(&["clippy", "--workspace", "--all-targets", "--"])
+            .args(DENIED),
     )
+}
+
+/// What clippy has checked is not checked again: cargo takes it where features, wrapper and arguments are the same.
+fn rustdoc(workspace: &Workspace) -> Result<()> {
+    let mut command = workspace.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    command.args(["--lib", "--bins"]).args(workspace.example());
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    if let Some(driver) = clippy_driver() {
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+        command.env("CLIPPY_ARGS", format!("{}{BETWEEN}", DENIED.join(BETWEEN)));
+    }
+    workspace::run(&mut command)
+}
+
+/// The compiler that `cargo clippy` has cargo run.
+fn clippy_driver() -> Option<PathBuf> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    Some(sysroot.join("bin/clippy-driver")).filter(|path| path.exists())
 }
 
 fn report(findings: &[Finding]) -> Result<()> {
