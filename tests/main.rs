@@ -12,6 +12,7 @@ mod conformance;
 mod durability;
 mod harness;
 mod lifecycle;
+mod mail;
 mod nodes;
 mod promises;
 mod providers;

@@ -27,6 +27,7 @@ pub fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationTok
     tracker.spawn(gather_samples(state.clone(), stopping.clone()));
     crate::pull::spawn(state, tracker, stopping);
     crate::webhook::spawn(state, tracker, stopping);
+    crate::mail::spawn(state, tracker, stopping);
 }
 
 async fn run_due(state: AppState, stopping: CancellationToken) {

@@ -11,6 +11,7 @@ mod jobs;
 mod lenient;
 mod lifecycle;
 mod logging;
+pub mod mail;
 mod metrics;
 mod pull;
 mod router;

@@ -13,6 +13,7 @@ use usher_storage::{Storage, StorageConfig, StorageError, query};
 use crate::access::Access;
 use crate::apply::Sources;
 use crate::config::{Config, ConfigError, ConfiguredSource, Rules};
+use crate::mail::Mail;
 use crate::pull::Readers;
 use crate::state::Shared;
 use crate::webhook::Webhooks;
@@ -96,6 +97,7 @@ pub async fn state(
         )),
         engine,
         webhooks: Webhooks::new(&config.webhooks)?,
+        mail: Mail::new(&config, public_url)?,
         config,
         sources: Arc::new(sources),
         readers: Readers::new(rules),

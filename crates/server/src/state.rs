@@ -13,6 +13,7 @@ use usher_storage::SourceKey;
 
 use crate::access::Access;
 use crate::config::Config;
+use crate::mail::Mail;
 use crate::pull::Readers;
 use crate::pull::hooks::Gate;
 use crate::webhook::Webhooks;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub access: Arc<Access>,
     /// How events are delivered.
     pub webhooks: Webhooks,
+    /// How events are told by e-mail.
+    pub mail: Mail,
     /// The URL that others reach this server by, without a slash at its end.
     pub public_url: Arc<str>,
     /// Cancelled when the server begins to stop: long work ends at its next step.

@@ -51,7 +51,7 @@ struct Then {
 const NEEDS: &[Need] = &[
     Need {
         name: "python",
-        why: "drives the binary with scim2-client, scim2-server and scim2-tester, which are not ours",
+        why: "drives the binary with scim2-client, scim2-server and scim2-tester, and takes its e-mail with aiosmtpd: none is ours",
         parts: &[Part {
             package: "python3-venv",
             is_there: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),

@@ -13,6 +13,7 @@ pub(crate) mod holds;
 mod mappings;
 pub(crate) mod memberships;
 pub mod name;
+mod notifications;
 pub(crate) mod orders;
 mod page;
 mod parameters;
@@ -169,6 +170,7 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .merge(events::router())
         .merge(tokens::router())
         .merge(webhooks::router())
+        .merge(notifications::router())
 }
 
 async fn description() -> Response {

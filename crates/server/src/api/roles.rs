@@ -135,6 +135,9 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/webhooks/{webhook}/test", ADMIN),
     ("GET", "/webhooks/{webhook}/deliveries", ADMIN),
     ("POST", "/webhooks/{webhook}/replay", ADMIN),
+    ("GET", "/notifications", BOTH_SIDES),
+    ("POST", "/notifications/test", ADMIN),
+    ("POST", "/notifications/{mail}/retry", ADMIN),
 ];
 
 /// Lets a request pass whose token has a role of the table.

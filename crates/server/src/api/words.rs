@@ -28,6 +28,7 @@ words!(
     GroupNaming,
     HoldKind,
     HoldState,
+    MailState,
     MappingState,
     MembershipKind,
     OrderState,

@@ -4,6 +4,7 @@
 
 mod error;
 mod load;
+mod notifications;
 mod period;
 mod rules;
 mod schema;
@@ -19,6 +20,7 @@ use usher_engine::Finalise;
 
 pub use error::ConfigError;
 pub use load::{Loaded, load};
+pub use notifications::{Notifications, Protection, Smtp};
 pub use period::Period;
 pub use rules::{ConfiguredSource, Rules};
 pub use schema::json_schema;
@@ -49,6 +51,8 @@ pub struct Config {
     pub orders: Orders,
     /// How events are delivered to endpoints.
     pub webhooks: Webhooks,
+    /// What is told by e-mail.
+    pub notifications: Notifications,
     /// The logs.
     pub log: Log,
 }
@@ -255,6 +259,7 @@ impl Default for Config {
             brake: Brake::default(),
             orders: Orders::default(),
             webhooks: Webhooks::default(),
+            notifications: Notifications::default(),
             log: Log::default(),
         }
     }

@@ -137,6 +137,7 @@ impl Config {
 
     fn check_limits(&self) -> Result<(), ConfigError> {
         self.webhooks.check()?;
+        self.notifications.check()?;
         for (key, url) in [
             ("server.public_url", &self.server.public_url),
             ("organisation.sso_url", &self.organisation.sso_url),

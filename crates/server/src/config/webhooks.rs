@@ -124,6 +124,13 @@ impl Default for Webhooks {
     }
 }
 
+impl Hidden {
+    /// The text, for whoever needs it.
+    pub(crate) const fn secret(&self) -> &SecretString {
+        &self.0
+    }
+}
+
 impl PartialEq for Hidden {
     fn eq(&self, other: &Self) -> bool {
         self.0.expose_secret() == other.0.expose_secret()

@@ -3,6 +3,7 @@
 mod event;
 mod hold;
 mod membership;
+mod notification;
 mod order;
 mod person;
 mod plan;
@@ -18,6 +19,8 @@ mod webhook;
 pub use event::CloudEvent;
 pub use hold::{HeldView, HoldDetails, HoldView};
 pub use membership::{MembershipView, PeriodView, RoomName, memberships};
+pub(crate) use notification::notifications;
+pub use notification::{MailTestView, MailView, NoticeView, NotificationsView, RecipientsView};
 pub use order::{OrderDetails, OrderMailView, OrderStatusView, OrderView, order};
 pub use person::{AccountView, PersonDetails, PersonName, PersonView, details, names};
 pub use plan::{GroupNewsView, MappingView, PlanView, SettledView, TallyView, mapping, mappings, settled};
