@@ -73,7 +73,7 @@
     for (const form of root.querySelectorAll("form[data-check]")) {
       let last = "";
       let asked = 0;
-      form.addEventListener("change", async () => {
+      const check = async () => {
         const fields = new FormData(form);
         for (const name of ["csrf", "once"]) fields.delete(name);
         for (const [name, value] of [...fields]) if (typeof value !== "string") fields.delete(name);
@@ -83,7 +83,11 @@
         const turn = ++asked;
         const page = await fetchPage(`${form.dataset.check}?${query}`);
         if (page && turn === asked) swap(page, (region) => region.id === form.dataset.checkInto);
-      });
+      };
+      form.addEventListener("change", check);
+      for (const button of form.querySelectorAll("button[name=check]")) {
+        button.addEventListener("click", (event) => { event.preventDefault(); last = ""; check(); });
+      }
     }
     for (const input of root.querySelectorAll("input[type=file][data-preview]")) {
       input.addEventListener("change", async () => {

@@ -71,6 +71,21 @@ pub struct Message {
 }
 
 impl Failure {
+    /// A field of a form that is wrong before the API is asked; told as the API would tell it.
+    pub(crate) fn invalid(field: &str, detail: &str) -> Self {
+        Self::Problem(Box::new(Problem {
+            title: "A field is not as it should be".into(),
+            status: StatusCode::UNPROCESSABLE_ENTITY.as_u16(),
+            detail: detail.to_owned(),
+            code: "invalid".into(),
+            next: None,
+            field: Some(field.to_owned()),
+            request_id: None,
+            digest: None,
+            plan: None,
+        }))
+    }
+
     pub(crate) fn of(answer: &Answer) -> Self {
         match serde_json::from_slice::<Problem>(&answer.body) {
             Ok(problem) => Self::Problem(Box::new(problem)),

@@ -65,7 +65,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Posted<T> {
 
 /// Whether a browser says that the request comes from a page of this origin. `Sec-Fetch-Site` is the better witness;
 /// browsers leave it out on plain http, where `Origin` has to do.
-pub(crate) fn is_from_here(headers: &HeaderMap, uri: &Uri) -> bool {
+#[must_use]
+pub fn is_from_here(headers: &HeaderMap, uri: &Uri) -> bool {
     let text = |name| {
         headers
             .get(name)

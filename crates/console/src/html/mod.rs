@@ -1,11 +1,15 @@
 //! Small pieces of HTML that escape for themselves, for use in templates as `{{ piece }}`.
 
+mod flow;
+mod gantt;
 mod hidden;
 mod link;
 mod moment;
 mod pager;
 mod word;
 
+pub(crate) use flow::{Flow, Way};
+pub(crate) use gantt::{Bar, Gantt, Line};
 pub(crate) use hidden::Hidden;
 pub(crate) use link::{PersonName, RoomName};
 pub(crate) use moment::{Length, Moment};
@@ -13,6 +17,23 @@ pub(crate) use pager::{Page, Pager};
 pub(crate) use word::{Badge, Tone, word};
 
 use std::fmt;
+
+/// A `mailto:` address as it is; of anything else the top of the page.
+pub(crate) fn mail_address(address: &str) -> &str {
+    if address.starts_with("mailto:") {
+        address
+    } else {
+        "#"
+    }
+}
+
+/// An `https:` or `http:` address as it is; of anything else, which a browser might run, the top of the page.
+pub(crate) fn web_address(address: &str) -> &str {
+    let is_web = ["https://", "http://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    if is_web { address } else { "#" }
+}
 
 /// A text, escaped for content and quoted attributes.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);

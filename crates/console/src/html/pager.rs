@@ -35,9 +35,20 @@ pub(crate) struct Pager {
 impl Pager {
     /// For a list at `path` with these filters, on the page of `cursor` (empty on the first), before the one of `next`.
     pub(crate) fn new(path: &str, filters: &[(&str, &str)], cursor: &str, next: Option<&str>) -> Self {
+        Self::named("cursor", path, filters, cursor, next)
+    }
+
+    /// As [`Pager::new`], for a list whose cursor has another name because it is not the only one on its page.
+    pub(crate) fn named(
+        name: &str,
+        path: &str,
+        filters: &[(&str, &str)],
+        cursor: &str,
+        next: Option<&str>,
+    ) -> Self {
         let at = |cursor: &str| {
             let mut pairs = filters.to_vec();
-            pairs.push(("cursor", cursor));
+            pairs.push((name, cursor));
             format!("{path}{}", query(&pairs))
         };
         Self {

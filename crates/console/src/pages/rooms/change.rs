@@ -27,6 +27,10 @@ pub(in crate::pages) struct Because {
 }
 
 impl Because {
+    pub(in crate::pages) fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// The body of the API's call.
     pub(in crate::pages) fn body(&self) -> Value {
         json!({ "reason": optional(&self.reason) })

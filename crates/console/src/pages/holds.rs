@@ -1,0 +1,213 @@
+//! `/holds`: what the brake stopped, with names, probable cause and time left; approved or rejected as one.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use usher_core::Timestamp;
+use uuid::Uuid;
+
+use crate::frame::Frame;
+use crate::html::{Badge, Length, Page, Pager, PersonName, RoomName, Tone, word};
+use crate::render::{page, page_with};
+use crate::visit::{Site, Visit, query, segment};
+use crate::{Failure, Posted};
+
+/// People of a hold who are shown; a hold is decided as one, whoever is in it.
+const SHOWN: usize = 200;
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/holds", get(list))
+        .route("/holds/{hold}", get(show))
+        .route("/holds/{hold}/approve", post(approve))
+        .route("/holds/{hold}/reject", post(reject))
+}
+
+/// A hold.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Hold {
+    pub(super) id: Uuid,
+    kind: String,
+    pub(super) room: RoomName,
+    source: String,
+    state: String,
+    pub(super) cause: String,
+    opened: Timestamp,
+    pub(super) due: Option<Timestamp>,
+    closed: Option<Timestamp>,
+}
+
+/// A hold with those in it.
+#[derive(Debug, Deserialize)]
+struct Details {
+    #[serde(flatten)]
+    hold: Hold,
+    digest: String,
+    people: Vec<Held>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Held {
+    person: PersonName,
+    reason: String,
+    at: Timestamp,
+}
+
+impl Hold {
+    pub(super) fn is_open(&self) -> bool {
+        self.state == "open"
+    }
+
+    pub(super) fn is_arrivals(&self) -> bool {
+        self.kind == "arrivals"
+    }
+
+    /// What it holds, in words.
+    pub(super) fn what(&self) -> &'static str {
+        if self.is_arrivals() {
+            "People who would come in"
+        } else {
+            "People who would lose access"
+        }
+    }
+
+    fn badge(&self) -> Badge {
+        match self.state.as_str() {
+            "open" => Badge::new(Tone::Waiting, "Open"),
+            other => Badge::new(Tone::Calm, word(other)),
+        }
+    }
+
+    pub(super) fn cause_sentence(&self) -> String {
+        crate::failure::sentence(&self.cause)
+    }
+
+    /// How long until it happens by itself.
+    pub(super) fn left(&self, now: &Timestamp) -> Option<Length> {
+        self.due
+            .filter(|due| due > now)
+            .map(|due| Length::between(*now, due))
+    }
+}
+
+impl Held {
+    fn why(&self) -> String {
+        word(&self.reason)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "holds/list.html")]
+struct List {
+    frame: Frame,
+    holds: Vec<Hold>,
+    pager: Pager,
+    all: bool,
+}
+
+#[derive(Template)]
+#[template(path = "holds/show.html")]
+struct Show {
+    frame: Frame,
+    hold: Hold,
+    digest: String,
+    people: Vec<Held>,
+    more: usize,
+    may_decide: bool,
+}
+
+impl Show {
+    fn count(&self) -> usize {
+        self.people.len() + self.more
+    }
+}
+
+async fn list(visit: Visit) -> Result<Response, Failure> {
+    let (all, cursor) = (visit.query("all") == "yes", visit.query("cursor"));
+    let wanted = query(&[("all", if all { "true" } else { "" }), ("cursor", &cursor)]);
+    let found: Page<Hold> = visit.get(format!("/holds{wanted}")).await?;
+    let filters = [("all", if all { "yes" } else { "" })];
+    Ok(page(&List {
+        frame: visit.frame("Holds"),
+        pager: Pager::new("/holds", &filters, &cursor, found.next.as_deref()),
+        holds: found.items,
+        all,
+    }))
+}
+
+async fn show(visit: Visit, Path(hold): Path<String>) -> Result<Response, Failure> {
+    look(&visit, &hold, None).await
+}
+
+async fn look(visit: &Visit, hold: &str, failure: Option<&Failure>) -> Result<Response, Failure> {
+    let Details {
+        hold,
+        digest,
+        mut people,
+    } = visit.get(format!("/holds/{}", segment(hold))).await?;
+    let more = people.len().saturating_sub(SHOWN);
+    people.truncate(SHOWN);
+    let title = format!("Hold in {}", hold.room.name);
+    let shown = Show {
+        frame: visit.frame(title).with(failure),
+        may_decide: hold.is_open() && visit.may("POST", "/holds/{hold}/approve"),
+        hold,
+        digest,
+        people,
+        more,
+    };
+    Ok(match failure {
+        Some(failure) => page_with(failure.status(), &shown),
+        None => page(&shown),
+    })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Decision {
+    digest: String,
+    reason: String,
+}
+
+async fn approve(
+    visit: Visit,
+    Path(hold): Path<String>,
+    posted: Posted<Decision>,
+) -> Result<Response, Failure> {
+    decide(&visit, &hold, "approve", "hold-approved", &posted).await
+}
+
+async fn reject(
+    visit: Visit,
+    Path(hold): Path<String>,
+    posted: Posted<Decision>,
+) -> Result<Response, Failure> {
+    decide(&visit, &hold, "reject", "hold-rejected", &posted).await
+}
+
+/// Decides about exactly those who were shown; if others are in the hold now, the page comes again with them.
+async fn decide(
+    visit: &Visit,
+    hold: &str,
+    step: &str,
+    done: &str,
+    posted: &Posted<Decision>,
+) -> Result<Response, Failure> {
+    let at = format!("/holds/{}", segment(hold));
+    let mut body = json!({ "digest": posted.form.digest });
+    if !posted.form.reason.trim().is_empty() {
+        body["reason"] = posted.form.reason.trim().into();
+    }
+    match visit
+        .post::<Value>(format!("{at}/{step}"), body, posted.once.as_deref())
+        .await
+    {
+        Ok(_) => Ok(visit.done(&at, done)),
+        Err(failure) if failure.is_refusal() => look(visit, hold, Some(&failure)).await,
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,265 @@
+//! The steps of an order: one form each.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::show::{again, again_with};
+use crate::visit::{Site, Visit, segment};
+use crate::{Failure, Posted};
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/orders/{order}/submit", post(submit))
+        .route("/orders/{order}/withdraw", post(withdraw))
+        .route("/orders/{order}/reject", post(reject))
+        .route("/orders/{order}/accept", post(accept))
+        .route("/orders/{order}/room-ready", post(room_ready))
+        .route("/orders/{order}/confirm", post(confirm))
+        .route("/orders/{order}/administrator", post(administrator))
+        .route("/orders/{order}/raise-administrator", post(raise))
+        .route("/orders/{order}/end-bootstrap", post(end_bootstrap))
+        .route("/orders/{order}/go-live", post(go_live))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Because {
+    reason: String,
+}
+
+impl Because {
+    fn body(&self) -> Value {
+        match self.reason.trim() {
+            "" => json!({}),
+            reason => json!({ "reason": reason }),
+        }
+    }
+}
+
+/// What support fills in to accept an order; kept when the API says no.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Acceptance {
+    pub(super) name: String,
+    pub(super) email: String,
+    pub(super) level: String,
+    pub(super) rejoin: String,
+    pub(super) rejoin_days: String,
+    pub(super) nested: String,
+}
+
+impl Acceptance {
+    fn body(&self) -> Result<Value, Failure> {
+        let mut body = json!({ "bootstrap": { "name": self.name.trim(), "email": self.email.trim() } });
+        if !self.level.is_empty() {
+            body["level"] = self.level.as_str().into();
+        }
+        if matches!(self.rejoin.as_str(), "ask" | "never" | "auto") {
+            body["rejoin"] = self.rejoin.as_str().into();
+        }
+        if self.rejoin == "auto" {
+            let days = self.rejoin_days.trim().parse::<u32>().map_err(|_| {
+                Failure::invalid(
+                    "rejoin_days",
+                    "write within how many days somebody comes back by themselves, such as 30",
+                )
+            })?;
+            body["rejoin_days"] = days.into();
+        }
+        if self.nested == "yes" {
+            body["nested"] = true.into();
+        }
+        Ok(body)
+    }
+}
+
+async fn submit(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(
+        &visit,
+        &order,
+        "submit",
+        "order-submitted",
+        posted.form.body(),
+        posted.once,
+    )
+    .await
+}
+
+async fn withdraw(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(
+        &visit,
+        &order,
+        "withdraw",
+        "order-withdrawn",
+        posted.form.body(),
+        posted.once,
+    )
+    .await
+}
+
+async fn reject(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(
+        &visit,
+        &order,
+        "reject",
+        "order-rejected",
+        posted.form.body(),
+        posted.once,
+    )
+    .await
+}
+
+async fn accept(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Acceptance>,
+) -> Result<Response, Failure> {
+    let at = format!("/orders/{}", segment(&order));
+    let accepted = match posted.form.body() {
+        Ok(body) => {
+            visit
+                .post::<Value>(format!("{at}/accept"), body, posted.once.as_deref())
+                .await
+        }
+        Err(failure) => Err(failure),
+    };
+    match accepted {
+        Ok(_) => Ok(visit.done(&at, "order-accepted")),
+        Err(failure) => again_with(&visit, &order, failure, posted.form).await,
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ready {
+    portal_id: String,
+    url: String,
+}
+
+async fn room_ready(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Ready>,
+) -> Result<Response, Failure> {
+    let body = json!({ "portal_id": posted.form.portal_id.trim(), "url": posted.form.url.trim() });
+    act(&visit, &order, "room-ready", "room-ready", body, posted.once).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Digest {
+    digest: String,
+}
+
+/// When the directory moved since the plan was shown, the page comes again with the plan as it is now.
+async fn confirm(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Digest>,
+) -> Result<Response, Failure> {
+    let body = json!({ "digest": posted.form.digest });
+    act(&visit, &order, "confirm", "mapping-confirmed", body, posted.once).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Administrator {
+    administrator: String,
+    person: String,
+}
+
+async fn administrator(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Administrator>,
+) -> Result<Response, Failure> {
+    let mut body = json!({ "administrator": posted.form.administrator.trim() });
+    if !posted.form.person.trim().is_empty() {
+        body["person"] = posted.form.person.trim().into();
+    }
+    act(
+        &visit,
+        &order,
+        "administrator",
+        "administrator-changed",
+        body,
+        posted.once,
+    )
+    .await
+}
+
+async fn raise(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    let body = posted.form.body();
+    act(
+        &visit,
+        &order,
+        "raise-administrator",
+        "administrator-raised",
+        body,
+        posted.once,
+    )
+    .await
+}
+
+async fn end_bootstrap(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(
+        &visit,
+        &order,
+        "end-bootstrap",
+        "bootstrap-ended",
+        posted.form.body(),
+        posted.once,
+    )
+    .await
+}
+
+async fn go_live(
+    visit: Visit,
+    Path(order): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(&visit, &order, "go-live", "live", posted.form.body(), posted.once).await
+}
+
+/// Takes a step; a refusal is shown on the order's page as it is now.
+async fn act(
+    visit: &Visit,
+    order: &str,
+    step: &str,
+    word: &str,
+    body: Value,
+    once: Option<String>,
+) -> Result<Response, Failure> {
+    let at = format!("/orders/{}", segment(order));
+    match visit
+        .post::<Value>(format!("{at}/{step}"), body, once.as_deref())
+        .await
+    {
+        Ok(_) => Ok(visit.done(&at, word)),
+        Err(failure) => again(visit, order, failure).await,
+    }
+}

@@ -1,0 +1,82 @@
+//! The list of suggestions, and the form that asks for one.
+
+use askama::Template;
+use axum::Router;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Restore;
+use crate::frame::Frame;
+use crate::html::{Page, Pager};
+use crate::render::{page, page_with};
+use crate::visit::{Site, Visit, query};
+use crate::{Failure, Posted};
+
+pub(super) fn router() -> Router<Site> {
+    Router::new().route("/restores", get(list).post(suggest))
+}
+
+#[derive(Template)]
+#[template(path = "restores/list.html")]
+struct List {
+    frame: Frame,
+    restores: Vec<Restore>,
+    pager: Pager,
+    all: bool,
+    may_suggest: bool,
+    asked: Asked,
+}
+
+/// Who is back where.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    room: String,
+    person: String,
+}
+
+async fn list(visit: Visit) -> Result<Response, Failure> {
+    let asked = Asked {
+        room: visit.query("room"),
+        person: visit.query("person"),
+    };
+    look(&visit, asked, None).await
+}
+
+async fn look(visit: &Visit, asked: Asked, failure: Option<&Failure>) -> Result<Response, Failure> {
+    let (all, cursor) = (visit.query("all") == "yes", visit.query("cursor"));
+    let wanted = query(&[("all", if all { "true" } else { "" }), ("cursor", &cursor)]);
+    let found: Page<Restore> = visit.get(format!("/restores{wanted}")).await?;
+    let filters = [("all", if all { "yes" } else { "" })];
+    let shown = List {
+        frame: visit.frame("Restores").with(failure),
+        pager: Pager::new("/restores", &filters, &cursor, found.next.as_deref()),
+        restores: found.items,
+        all,
+        may_suggest: visit.may("POST", "/restores"),
+        asked,
+    };
+    Ok(match failure {
+        Some(failure) => page_with(failure.status(), &shown),
+        None => page(&shown),
+    })
+}
+
+async fn suggest(visit: Visit, posted: Posted<Asked>) -> Result<Response, Failure> {
+    let asked = posted.form;
+    let body = json!({ "room": asked.room.trim(), "person": asked.person.trim() });
+    match visit
+        .post::<Restore>("/restores", body, posted.once.as_deref())
+        .await
+    {
+        Ok(restore) => {
+            Ok(Redirect::to(&format!("/restores/{}?done=restore-suggested", restore.id)).into_response())
+        }
+        Err(failure) if failure.is_refusal() || failure.status() == http::StatusCode::NOT_FOUND => {
+            look(&visit, asked, Some(&failure)).await
+        }
+        Err(failure) => Err(failure),
+    }
+}

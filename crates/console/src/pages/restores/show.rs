@@ -1,0 +1,222 @@
+//! `/restores/{restore}`: candidates side by side, what comes back, what was gained, and the guard's verdict.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::wire::{Candidate, Details, Grant, Plan, Restore};
+use crate::frame::Frame;
+use crate::render::{page, page_with};
+use crate::visit::{Site, Visit, segment};
+use crate::{Failure, Posted};
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/restores/{restore}", get(show))
+        .route("/restores/{restore}/apply", post(apply))
+        .route("/restores/{restore}/undo", post(undo))
+        .route("/restores/{restore}/close", post(close))
+}
+
+#[derive(Template)]
+#[template(path = "restores/show.html")]
+struct Show {
+    frame: Frame,
+    restore: Restore,
+    candidates: Vec<Candidate>,
+    best: Option<Uuid>,
+    plan: Option<Plan>,
+    dropped: BTreeSet<String>,
+    level: String,
+    may_restore: bool,
+}
+
+impl Show {
+    fn is_chosen(&self, candidate: &Candidate) -> bool {
+        let planned = self.plan.as_ref().map(|plan| plan.candidate.membership.id);
+        planned == Some(candidate.membership.id)
+    }
+
+    fn is_best(&self, candidate: &Candidate) -> bool {
+        self.best == Some(candidate.membership.id)
+    }
+
+    fn keeps(&self, grant: &Grant) -> bool {
+        !self.dropped.contains(&grant.id.to_string())
+    }
+}
+
+async fn show(visit: Visit, Path(restore): Path<String>) -> Result<Response, Failure> {
+    let candidate = visit.query("candidate").parse().ok();
+    look(&visit, &restore, candidate, None, &Application::default()).await
+}
+
+async fn look(
+    visit: &Visit,
+    restore: &str,
+    candidate: Option<Uuid>,
+    failure: Option<&Failure>,
+    typed: &Application,
+) -> Result<Response, Failure> {
+    let at = format!("/restores/{}", segment(restore));
+    let Details {
+        restore,
+        best,
+        candidates,
+    } = visit.get(at.as_str()).await?;
+    let plan = if restore.is_open() && !candidates.is_empty() {
+        Some(plan(visit, &at, candidate).await?)
+    } else {
+        None
+    };
+    let title = format!("{} back in {}", restore.person.label(), restore.room.name);
+    let shown = Show {
+        frame: visit.frame(title).with(failure),
+        restore,
+        candidates,
+        best,
+        plan,
+        dropped: dropped(typed),
+        level: typed.level.clone(),
+        may_restore: visit.may("POST", "/restores/{restore}/apply"),
+    };
+    Ok(match failure {
+        Some(failure) => page_with(failure.status(), &shown),
+        None => page(&shown),
+    })
+}
+
+/// The plan asks sources that are read on the spot, so it is a POST of the API though it changes nothing.
+async fn plan(visit: &Visit, at: &str, candidate: Option<Uuid>) -> Result<Plan, Failure> {
+    let body = candidate.map_or_else(|| json!({}), |candidate| json!({ "candidate": candidate }));
+    visit.post(format!("{at}/plan"), body, None).await
+}
+
+/// What the form of the guided page says: of every item whether it was shown, and whether it is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Application {
+    candidate: String,
+    digest: String,
+    level: String,
+    confirm_level: String,
+    reason: String,
+    #[serde(rename = "item[]")]
+    items: Vec<String>,
+    #[serde(rename = "keep[]")]
+    keep: Vec<String>,
+}
+
+/// Items that were shown and not kept. A box that is not ticked is not sent, so each item is named twice.
+fn dropped(form: &Application) -> BTreeSet<String> {
+    let kept: BTreeSet<_> = form.keep.iter().collect();
+    form.items
+        .iter()
+        .filter(|item| !kept.contains(item))
+        .cloned()
+        .collect()
+}
+
+async fn apply(
+    visit: Visit,
+    Path(restore): Path<String>,
+    posted: Posted<Application>,
+) -> Result<Response, Failure> {
+    let form = &posted.form;
+    let mut body = json!({
+        "candidate": form.candidate, "digest": form.digest, "drop": dropped(form),
+        "confirm_level": form.confirm_level == "yes",
+    });
+    if !form.level.is_empty() {
+        body["level"] = form.level.as_str().into();
+    }
+    if !form.reason.trim().is_empty() {
+        body["reason"] = form.reason.trim().into();
+    }
+    let at = format!("/restores/{}", segment(&restore));
+    match visit
+        .post::<Value>(format!("{at}/apply"), body, posted.once.as_deref())
+        .await
+    {
+        Ok(_) => Ok(visit.done(&at, "restored")),
+        Err(failure) if failure.is_refusal() => {
+            look(
+                &visit,
+                &restore,
+                form.candidate.parse().ok(),
+                Some(&failure),
+                form,
+            )
+            .await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Because {
+    reason: String,
+}
+
+async fn undo(
+    visit: Visit,
+    Path(restore): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(&visit, &restore, "undo", "restore-undone", &posted).await
+}
+
+async fn close(
+    visit: Visit,
+    Path(restore): Path<String>,
+    posted: Posted<Because>,
+) -> Result<Response, Failure> {
+    act(&visit, &restore, "close", "restore-closed", &posted).await
+}
+
+async fn act(
+    visit: &Visit,
+    restore: &str,
+    step: &str,
+    word: &str,
+    posted: &Posted<Because>,
+) -> Result<Response, Failure> {
+    let at = format!("/restores/{}", segment(restore));
+    let body = match posted.form.reason.trim() {
+        "" => json!({}),
+        reason => json!({ "reason": reason }),
+    };
+    match visit
+        .post::<Value>(format!("{at}/{step}"), body, posted.once.as_deref())
+        .await
+    {
+        Ok(_) => Ok(visit.done(&at, word)),
+        Err(failure) if failure.is_refusal() => {
+            look(visit, restore, None, Some(&failure), &Application::default()).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_shown_and_not_ticked_is_dropped() {
+        let form = Application {
+            items: vec!["a".into(), "b".into()],
+            keep: vec!["b".into(), "c".into()],
+            ..Application::default()
+        };
+        assert_eq!(dropped(&form), BTreeSet::from(["a".to_owned()]));
+    }
+}
