@@ -248,6 +248,7 @@ impl Rig {
     /// Lets everything come to rest, and judges; everything that is wrong.
     pub async fn judge(mut self, database: &str) -> Verdict {
         self.finish().await;
+        self.receiver.refuse_no_more();
         let mut api = self.api();
         self.provider.read_all(&mut api).await;
         let mut client = connect(database).await;

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 use usher_testpg::{Cluster, Options};
 
 use super::rig::{Rig, connect, length};
+use crate::harness::eventually;
 
 /// After so many acknowledged operations another node is killed.
 const BETWEEN_KILLS: (usize, usize) = (30, 90);
@@ -29,7 +30,7 @@ async fn nodes_and_the_database_are_killed_and_nothing_is_lost_doubled_or_skippe
     rig.begin();
     let begun = Instant::now();
     let (mut kills, mut holders, mut restarted) = (0, 0, false);
-    while begun.elapsed() < length() || kills < 4 {
+    while begun.elapsed() < length() || kills < 4 || !restarted {
         let more = rig.chance.between(BETWEEN_KILLS.0, BETWEEN_KILLS.1);
         rig.acknowledged(more).await;
         if !restarted && begun.elapsed() > length() / 2 {
@@ -38,14 +39,13 @@ async fn nodes_and_the_database_are_killed_and_nothing_is_lost_doubled_or_skippe
             println!("{:?}: the database is back", begun.elapsed());
             continue;
         }
-        let holder = holder(&rig, &database.url()).await;
-        let node = match holder.filter(|_| kills % 2 == 1) {
-            Some(holder) => {
-                holders += 1;
-                holder
-            }
-            None => rig.chance.below(rig.fleet.len()),
+        let holder = match kills % 2 {
+            1 if holders == 0 => Some(some_holder(&rig, &database.url()).await),
+            1 => holder(&rig, &database.url()).await,
+            _ => None,
         };
+        holders += usize::from(holder.is_some());
+        let node = holder.unwrap_or_else(|| rig.chance.below(rig.fleet.len()));
         rig.fleet.kill(node);
         kills += 1;
         println!("{:?}: node {node} is killed", begun.elapsed());
@@ -76,6 +76,11 @@ async fn restart(mut cluster: Cluster) -> Cluster {
         cluster
     });
     restarting.await.expect("no panic")
+}
+
+/// The node that holds the lease, as soon as one does: the provider is read all the time.
+async fn some_holder(rig: &Rig, database: &str) -> usize {
+    eventually("a node to read", || holder(rig, database)).await
 }
 
 /// The node that holds the lease of the source that is read.
