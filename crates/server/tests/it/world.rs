@@ -8,6 +8,7 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
 use usher_core::{ManualClock, Role, SourceName};
 use usher_engine::{Actor, Cause, Engine};
@@ -19,6 +20,9 @@ use usher_testpg::Place;
 
 /// Long enough for whatever is under way, on a busy machine.
 const PUBLISHED: Duration = Duration::from_secs(60);
+
+/// How often a condition that cannot announce itself is looked at again.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// A deployment of its own, gone with the test.
 pub(crate) struct World {
@@ -287,7 +291,10 @@ pub(crate) async fn eventually<T>(
     mut attempt: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let deadline = tokio::time::Instant::now() + within;
+    let mut glances = tokio::time::interval(GLANCE);
+    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        glances.tick().await;
         if let Some(value) = attempt().await {
             return value;
         }
@@ -295,7 +302,6 @@ pub(crate) async fn eventually<T>(
             tokio::time::Instant::now() < deadline,
             "waited {within:?} for {what}"
         );
-        tokio::task::yield_now().await;
     }
 }
 

@@ -23,7 +23,7 @@ use crate::world::{World, eventually};
 use stub::{Script, script, usher};
 
 /// Long enough for a beat of the jobs on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A deployment whose source `hr` is read by a scripted adapter.
 struct Readable {
