@@ -1,0 +1,259 @@
+//! `/settings/webhooks/{webhook}`: one endpoint: how it does, what waits, and what can be done.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use usher_core::Timestamp;
+use uuid::Uuid;
+
+use super::webhooks::{Webhook, kinds};
+use super::{Tab, tabs};
+use crate::frame::Frame;
+use crate::html::{Page, Pager};
+use crate::pages::rooms::{Because, moment, optional};
+use crate::render::page_with;
+use crate::visit::{Site, Visit, query};
+use crate::{Failure, Posted};
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/settings/webhooks/{webhook}", get(show))
+        .route("/settings/webhooks/{webhook}/change", post(change))
+        .route("/settings/webhooks/{webhook}/pause", post(pause))
+        .route("/settings/webhooks/{webhook}/resume", post(resume))
+        .route("/settings/webhooks/{webhook}/rotate", post(rotate))
+        .route("/settings/webhooks/{webhook}/test", post(test))
+        .route("/settings/webhooks/{webhook}/replay", post(replay))
+        .route("/settings/webhooks/{webhook}/remove", post(remove))
+}
+
+/// A delivery that waits or was given up.
+#[derive(Deserialize)]
+struct Delivery {
+    event: String,
+    #[serde(rename = "type")]
+    kind: String,
+    state: String,
+    attempts: u32,
+    since: Timestamp,
+    next_attempt: Option<Timestamp>,
+    error: Option<String>,
+}
+
+/// How a test ended.
+#[derive(Deserialize)]
+struct Tested {
+    delivered: bool,
+    error: Option<String>,
+    milliseconds: u64,
+}
+
+/// What the page says of what was just done, beside the webhook itself.
+#[derive(Default)]
+struct News {
+    tested: Option<Tested>,
+    secret: Option<String>,
+    failure: Option<Failure>,
+}
+
+#[derive(Template)]
+#[template(path = "settings/webhook.html")]
+struct One {
+    frame: Frame,
+    tabs: Vec<Tab>,
+    webhook: Webhook,
+    deliveries: Vec<Delivery>,
+    pager: Pager,
+    tested: Option<Tested>,
+    secret: Option<String>,
+}
+
+impl One {
+    fn path(&self, step: &str) -> String {
+        format!("/settings/webhooks/{}/{step}", self.webhook.id)
+    }
+}
+
+async fn show(visit: Visit, Path(id): Path<Uuid>) -> Result<Response, Failure> {
+    webhook(&visit, id, News::default()).await
+}
+
+async fn webhook(visit: &Visit, id: Uuid, news: News) -> Result<Response, Failure> {
+    let shown: Webhook = visit.get(format!("/webhooks/{id}")).await?;
+    let cursor = visit.query("cursor");
+    let asked = query(&[("limit", "50"), ("cursor", &cursor)]);
+    let deliveries: Page<Delivery> = visit.get(format!("/webhooks/{id}/deliveries{asked}")).await?;
+    let status = news.failure.as_ref().map_or(StatusCode::OK, Failure::status);
+    let template = One {
+        frame: visit.frame("Webhook").with(news.failure.as_ref()),
+        tabs: tabs(visit, "/settings/webhooks"),
+        pager: Pager::new(
+            &format!("/settings/webhooks/{id}"),
+            &[],
+            &cursor,
+            deliveries.next.as_deref(),
+        ),
+        deliveries: deliveries.items,
+        webhook: shown,
+        tested: news.tested,
+        secret: news.secret,
+    };
+    Ok(page_with(status, &template))
+}
+
+async fn refused(visit: &Visit, id: Uuid, failure: Failure) -> Result<Response, Failure> {
+    if !failure.is_refusal() {
+        return Err(failure);
+    }
+    let news = News {
+        failure: Some(failure),
+        ..News::default()
+    };
+    webhook(visit, id, news).await
+}
+
+/// Does a step and shows the webhook again.
+async fn step(
+    visit: &Visit,
+    id: Uuid,
+    step: &str,
+    body: Value,
+    once: Option<&str>,
+    word: &str,
+) -> Result<Response, Failure> {
+    match visit
+        .write(Method::POST, format!("/webhooks/{id}/{step}"), body, once)
+        .await
+    {
+        Ok(_) => Ok(visit.done(&format!("/settings/webhooks/{id}"), word)),
+        Err(failure) => refused(visit, id, failure).await,
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Change {
+    url: String,
+    description: String,
+    events: String,
+}
+
+async fn change(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Change>) -> Result<Response, Failure> {
+    let form = &posted.form;
+    let body = json!({
+        "url": form.url.trim(), "description": form.description.trim(), "events": kinds(&form.events),
+    });
+    let once = posted.once.as_deref();
+    match visit
+        .write(Method::PATCH, format!("/webhooks/{id}"), body, once)
+        .await
+    {
+        Ok(_) => Ok(visit.done(&format!("/settings/webhooks/{id}"), "webhook-changed")),
+        Err(failure) => refused(&visit, id, failure).await,
+    }
+}
+
+async fn pause(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
+    let once = posted.once.as_deref();
+    step(&visit, id, "pause", posted.form.body(), once, "webhook-paused").await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resume {
+    skip: String,
+}
+
+async fn resume(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Resume>) -> Result<Response, Failure> {
+    let body = json!({ "skip": posted.form.skip == "yes" });
+    step(
+        &visit,
+        id,
+        "resume",
+        body,
+        posted.once.as_deref(),
+        "webhook-resumed",
+    )
+    .await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Replay {
+    what: String,
+    since: String,
+}
+
+async fn replay(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Replay>) -> Result<Response, Failure> {
+    let form = &posted.form;
+    let body = match (form.what.as_str(), moment(&form.since)) {
+        ("since", Some(since)) => json!({ "since": since.to_string() }),
+        ("since", None) => {
+            let failure = Failure::Form("the moment is none: choose a day and a time".into());
+            let news = News {
+                failure: Some(failure),
+                ..News::default()
+            };
+            return webhook(&visit, id, news).await;
+        }
+        _ => json!({ "dead": true }),
+    };
+    step(
+        &visit,
+        id,
+        "replay",
+        body,
+        posted.once.as_deref(),
+        "webhook-replayed",
+    )
+    .await
+}
+
+async fn rotate(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
+    match visit
+        .post::<Value>(format!("/webhooks/{id}/rotate"), posted.form.body(), None)
+        .await
+    {
+        Ok(made) => {
+            let news = News {
+                secret: made["secret"].as_str().map(str::to_owned),
+                ..News::default()
+            };
+            webhook(&visit, id, news).await
+        }
+        Err(failure) => refused(&visit, id, failure).await,
+    }
+}
+
+async fn test(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
+    match visit
+        .post(format!("/webhooks/{id}/test"), posted.form.body(), None)
+        .await
+    {
+        Ok(tested) => {
+            let news = News {
+                tested: Some(tested),
+                ..News::default()
+            };
+            webhook(&visit, id, news).await
+        }
+        Err(failure) => refused(&visit, id, failure).await,
+    }
+}
+
+async fn remove(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
+    let path = format!("/webhooks/{id}");
+    let body = json!({ "reason": optional(posted.form.reason()) });
+    match visit
+        .write(Method::DELETE, path, body, posted.once.as_deref())
+        .await
+    {
+        Ok(_) => Ok(visit.done("/settings/webhooks", "webhook-removed")),
+        Err(failure) => refused(&visit, id, failure).await,
+    }
+}
