@@ -16,6 +16,9 @@ use crate::lock::Locks;
 use crate::policy::{Policy, StoredPolicy};
 use crate::unit::{Cause, Unit};
 
+/// How often a unit runs again because the rules changed meanwhile.
+const RULES_CHANGE_AT_MOST: u32 = 20;
+
 /// The engine of one deployment. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -109,7 +112,7 @@ impl Engine {
         E: From<EngineError> + From<StorageError> + Send + 'static,
     {
         let must_be_alone = Arc::default();
-        self.write_on(Footing::Alone, &must_be_alone, &Arc::new(cause), &Arc::new(work))
+        self.write_by_rules(Footing::Alone, &must_be_alone, &Arc::new(cause), &Arc::new(work))
             .await
     }
 
@@ -130,15 +133,19 @@ impl Engine {
     {
         let (cause, work, must_be_alone) = (Arc::new(cause), Arc::new(work), Arc::default());
         let done = self
-            .write_on(Footing::Beside, &must_be_alone, &cause, &work)
+            .write_by_rules(Footing::Beside, &must_be_alone, &cause, &work)
             .await;
         if done.is_err() && must_be_alone.load(Ordering::Relaxed) {
-            return self.write_on(Footing::Alone, &must_be_alone, &cause, &work).await;
+            return self
+                .write_by_rules(Footing::Alone, &must_be_alone, &cause, &work)
+                .await;
         }
         done
     }
 
-    async fn write_on<T, E, W>(
+    /// A unit begins with the rules that this engine knows, and asks which are in force together with what it reads first.
+    /// Where these are others it is undone, and runs again with them.
+    async fn write_by_rules<T, E, W>(
         &self,
         footing: Footing,
         must_be_alone: &Arc<AtomicBool>,
@@ -150,29 +157,82 @@ impl Engine {
         T: Send + 'static,
         E: From<EngineError> + From<StorageError> + Send + 'static,
     {
+        for _ in 0..RULES_CHANGE_AT_MOST {
+            match self.write_on(footing, must_be_alone, cause, work).await? {
+                Some(done) => return Ok(done),
+                None => {
+                    let engine = self.clone();
+                    self.storage
+                        .read(move |tx| {
+                            let engine = engine.clone();
+                            Box::pin(async move { engine.policy(tx).await.map(drop) })
+                        })
+                        .await?;
+                }
+            }
+        }
+        Err(StorageError::Busy.into())
+    }
+
+    async fn write_on<T, E, W>(
+        &self,
+        footing: Footing,
+        must_be_alone: &Arc<AtomicBool>,
+        cause: &Arc<Cause>,
+        work: &Arc<W>,
+    ) -> Result<Option<T>, E>
+    where
+        W: for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<EngineError> + From<StorageError> + Send + 'static,
+    {
         let draw = Draw::new(&*self.clock);
         let (cause, work, engine) = (Arc::clone(cause), Arc::clone(work), self.clone());
         let must_be_alone = Arc::clone(must_be_alone);
-        let (result, has_told) = self
+        let others_in_force = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&others_in_force);
+        let done = self
             .storage
             .write(move |tx| {
                 let (cause, work, engine) = (Arc::clone(&cause), Arc::clone(&work), engine.clone());
                 let must_be_alone = Arc::clone(&must_be_alone);
+                let others_in_force = Arc::clone(&others_in_force);
                 Box::pin(async move {
+                    others_in_force.store(false, Ordering::Relaxed);
                     let locks = Locks::enter(tx, footing, &must_be_alone)?;
-                    let policy = engine.policy(tx).await?;
-                    let mut unit = Unit::new(tx, policy, draw, &cause, locks);
-                    let result = work(&mut unit).await?;
+                    let known = engine
+                        .policy
+                        .read()
+                        .expect("no holder of this lock panics")
+                        .clone();
+                    let in_force = query::policy::version_later(tx).await?;
+                    let mut unit = Unit::new(tx, known.policy, draw, &cause, locks);
+                    let result = work(&mut unit).await;
+                    let in_force = unit.tx.rows(in_force).await.map(|rows| rows.first().copied());
+                    if in_force
+                        .as_ref()
+                        .is_ok_and(|version| version.unwrap_or(0) != known.version)
+                    {
+                        others_in_force.store(true, Ordering::Relaxed);
+                        let reason = "a unit began with rules that are in force no more".to_owned();
+                        return Err(StorageError::Misuse(reason).into());
+                    }
+                    let result = result?;
+                    in_force?;
                     let has_told = unit.finish().await?;
                     Ok::<_, E>((result, has_told))
                 })
             })
-            .await?;
+            .await;
+        let (result, has_told) = match done {
+            Err(_) if seen.load(Ordering::Relaxed) => return Ok(None),
+            done => done?,
+        };
         if has_told {
             self.appended.is_there.store(true, Ordering::Release);
             self.appended.waiting.wake();
         }
-        Ok(result)
+        Ok(Some(result))
     }
 
     /// Reads one consistent state of the database.

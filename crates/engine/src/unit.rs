@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use usher_core::{ChangeId, Draw, EndReason, Ids, PersonId, RoomId, SourceGroupId, Timestamp, TypedId};
 use usher_storage::query::event::NewEvent;
-use usher_storage::{Tx, query};
+use usher_storage::query::source::SourceRow;
+use usher_storage::{Later, SourceKey, Tx, query};
 
 use crate::event::EventKind;
 use crate::lock::Locks;
@@ -21,6 +22,8 @@ pub enum Actor {
     Source(String),
     /// A person or program that came with a token, by the token's label.
     Token(String),
+    /// A person signed in to the console, by name and address.
+    Console(String),
     /// A person at the command line, by the operating system's name for them.
     Operator(String),
     /// Usher itself: a due date, a rule.
@@ -34,6 +37,7 @@ impl Actor {
         match self {
             Self::Source(name) => ("source", name),
             Self::Token(name) => ("token", name),
+            Self::Console(name) => ("console", name),
             Self::Operator(name) => ("operator", name),
             Self::Usher(name) => ("usher", name),
         }
@@ -42,7 +46,7 @@ impl Actor {
     /// Whether this is a human or a program acting for one, and not sync or a rule.
     #[must_use]
     pub const fn is_by_hand(&self) -> bool {
-        matches!(self, Self::Token(_) | Self::Operator(_))
+        matches!(self, Self::Token(_) | Self::Console(_) | Self::Operator(_))
     }
 }
 
@@ -81,6 +85,8 @@ pub struct Unit<'u, 't> {
     pub(crate) freed: BTreeSet<(RoomId, PersonId)>,
     pub(crate) removal: Removal,
     pub(crate) locks: Locks,
+    /// A source that was asked for before it was needed.
+    pub(crate) foreseen: Option<(SourceKey, Later<SourceRow>)>,
     ids: Ids,
     events: Vec<NewEvent>,
     changed: bool,
@@ -134,6 +140,7 @@ impl<'u, 't> Unit<'u, 't> {
             freed: BTreeSet::new(),
             removal: Removal::default(),
             locks,
+            foreseen: None,
             ids,
             events: Vec::new(),
             changed: false,

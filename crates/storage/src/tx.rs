@@ -33,7 +33,10 @@ pub struct Tx<'c> {
 /// Rows that were asked for and are not read yet: see [`Tx::query_later`].
 #[derive(Debug)]
 #[must_use]
-pub struct Later(Expected);
+pub struct Later<T> {
+    expected: Expected,
+    read: fn(&Row) -> Result<T, StorageError>,
+}
 
 #[derive(Debug)]
 enum Expected {
@@ -126,23 +129,30 @@ impl<'c> Tx<'c> {
         self.finish(changed)
     }
 
-    /// As [`query`](Self::query), for rows that are needed only after other statements.
-    pub async fn query_later(&mut self, sql: &'static str, params: &[Value]) -> Result<Later, StorageError> {
+    /// As [`query`](Self::query), for rows that are needed only after other statements, and then read in this way.
+    pub async fn query_later<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        read: fn(&Row) -> Result<T, StorageError>,
+    ) -> Result<Later<T>, StorageError> {
         self.start(params)?;
-        let later = match &mut self.engine {
+        let expected = match &mut self.engine {
             Engine::Sqlite(session) => session.query(sql, params).map(Expected::Read),
             Engine::Postgres(session) => {
                 let number = Box::pin(session.query_later(sql, params)).await;
                 number.map(Expected::Number)
             }
         };
-        self.finish(later.map(Later))
+        let expected = self.finish(expected)?;
+        Ok(Later { expected, read })
     }
 
     /// The rows that were asked for by [`query_later`](Self::query_later) of this unit.
-    pub async fn rows(&mut self, later: Later) -> Result<Vec<Row>, StorageError> {
-        let number = match later.0 {
-            Expected::Read(rows) => return Ok(rows),
+    pub async fn rows<T>(&mut self, later: Later<T>) -> Result<Vec<T>, StorageError> {
+        let Later { expected, read } = later;
+        let number = match expected {
+            Expected::Read(rows) => return rows.iter().map(read).collect(),
             Expected::Number(number) => number,
         };
         if let Some(error) = &self.broken {
@@ -152,7 +162,7 @@ impl<'c> Tx<'c> {
             Engine::Sqlite(_) => Ok(Vec::new()),
             Engine::Postgres(session) => Box::pin(session.rows_of(number)).await,
         };
-        self.finish(rows)
+        self.finish(rows)?.iter().map(read).collect()
     }
 
     /// As [`execute`](Self::execute), where nobody asks how many rows changed.

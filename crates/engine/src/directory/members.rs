@@ -58,9 +58,17 @@ impl Unit<'_, '_> {
         members: Vec<MemberName>,
         effect: &mut Effect,
     ) -> Result<(), EngineError> {
-        let (users, unknown) = self.sort_members(group, members, effect).await?;
-        if !users.is_empty() {
-            let added = query::member::add(self.tx, group.id, &users, self.now).await?;
+        let ids = user_ids(&members);
+        // Whoever is added is known a moment later.
+        let added = match ids.is_empty() {
+            true => None,
+            false => Some(query::member::add(self.tx, group.id, group.source, ids.clone(), self.now).await?),
+        };
+        let known = query::user::persons_of(self.tx, group.source, ids).await?;
+        let known = self.tx.rows(known).await?.into_iter().collect();
+        let (users, unknown) = self.sort_members(group, members, known, effect).await?;
+        if let Some(added) = added {
+            let added = self.tx.rows(added).await?;
             if added.len() < users.len() {
                 if self.is_also_read(group.source).await? {
                     let claimed = query::pulled::claim(self.tx, group.id, &users, self.now).await?;
@@ -87,15 +95,18 @@ impl Unit<'_, '_> {
         effect: &mut Effect,
     ) -> Result<(), EngineError> {
         let users: Vec<SourceUserId> = values.iter().filter_map(|value| value.parse().ok()).collect();
-        let removed = if users.is_empty() {
-            Vec::new()
-        } else {
-            self.remove_rows(group, &users, effect).await?
-        };
+        if users.is_empty() {
+            effect.pending_removed += query::member::remove_pending(self.tx, group.id, values).await?;
+            return Ok(());
+        }
+        let persons = query::member::persons_of_users_later(self.tx, &users).await?;
+        let removed = self.remove_rows(group, &users, effect).await?;
         if removed.len() < values.len() {
             effect.pending_removed += query::member::remove_pending(self.tx, group.id, values).await?;
         }
-        self.note_removed(removed, effect).await
+        effect.persons.extend(self.tx.rows(persons).await?);
+        effect.removed.extend(removed);
+        Ok(())
     }
 
     async fn replace_members(
@@ -211,17 +222,9 @@ impl Unit<'_, '_> {
         &mut self,
         group: &GroupRow,
         members: Vec<MemberName>,
+        known: BTreeMap<SourceUserId, PersonId>,
         effect: &mut Effect,
     ) -> Result<(Vec<SourceUserId>, Vec<(String, Option<&'static str>)>), EngineError> {
-        let ids = members
-            .iter()
-            .filter(|member| member.kind != Some(MemberKind::Group))
-            .filter_map(|member| member.value.parse::<SourceUserId>().ok())
-            .collect::<BTreeSet<_>>();
-        let known: BTreeMap<_, _> = query::user::persons_of(self.tx, group.source, ids)
-            .await?
-            .into_iter()
-            .collect();
         let mut unknown = BTreeMap::new();
         for member in members {
             let user = member
@@ -329,4 +332,13 @@ impl Unit<'_, '_> {
             rest = (more_added, more_removed);
         }
     }
+}
+
+/// The ids of users that members may have.
+fn user_ids(members: &[MemberName]) -> BTreeSet<SourceUserId> {
+    members
+        .iter()
+        .filter(|member| member.kind != Some(MemberKind::Group))
+        .filter_map(|member| member.value.parse().ok())
+        .collect()
 }

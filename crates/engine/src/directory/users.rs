@@ -24,16 +24,19 @@ impl Unit<'_, '_> {
         id: SourceUserId,
         data: UserData,
     ) -> Result<UserRow, EngineError> {
+        let namesake = query::user::by_name_later(self.tx, source, &data.user_name).await?;
         let (rules, is_also_pulled) = self.source_rules(source).await?;
         if is_also_pulled && let Some(seen) = self.seen_by_reads(source, &rules, &data).await? {
             return self.take_over(seen, data).await;
         }
-        self.refuse_taken_name(source, &data.user_name, None).await?;
         let remote_id = data.external_id.clone().filter(|id| rules.trusts(id));
         let mut known = match &remote_id {
             Some(remote_id) => query::user::by_remote_id(self.tx, source, remote_id).await?,
             None => None,
         };
+        if !self.tx.rows(namesake).await?.is_empty() {
+            return Err(taken("userName", &data.user_name));
+        }
         if let (None, Some(external_id), true) = (&known, &remote_id, is_also_pulled) {
             // Where reads know the user by another id than pushes do, that id is the row's.
             known = query::user::former_by_external_id(self.tx, source, external_id).await?;
@@ -85,11 +88,18 @@ impl Unit<'_, '_> {
         };
         query::user::insert(self.tx, &user).await?;
         self.tell_user(EventKind::UserCreated, &user);
-        self.note_similar(&user).await?;
+        let similar = match &user.email {
+            Some(email) => Some(query::person::note_similar(self.tx, user.person, email, self.now).await?),
+            None => None,
+        };
         let mut names = vec![id.to_string()];
         names.extend(user.remote_id.clone());
         for group in query::member::claim_pending(self.tx, source, &names, id, self.now).await? {
             self.touched.members.insert((group, person));
+        }
+        if let Some(similar) = similar {
+            let others = self.tx.rows(similar).await?;
+            self.tell_similar(&user, &others);
         }
         Ok(user)
     }
@@ -237,12 +247,30 @@ impl Unit<'_, '_> {
         Ok(self.source_rules(source).await?.1)
     }
 
+    /// Whether members of groups changed so far, which is decided about at the unit's end.
+    #[must_use]
+    pub fn has_changed_members(&self) -> bool {
+        !self.touched.members.is_empty()
+    }
+
+    /// Says that the rules for a source will be asked for, so that they come with what is read first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn foresee_source(&mut self, source: SourceKey) -> Result<(), EngineError> {
+        self.foreseen = Some((source, query::source::by_key_later(self.tx, source).await?));
+        Ok(())
+    }
+
     /// The rules for a source, and whether it is pushed and read.
     pub(crate) async fn source_rules(
         &mut self,
         source: SourceKey,
     ) -> Result<(SourcePolicy, bool), EngineError> {
-        let row = query::source::by_key(self.tx, source).await?;
+        let row = match self.foreseen.take() {
+            Some((foreseen, row)) if foreseen == source => self.tx.rows(row).await?.pop(),
+            _ => query::source::by_key(self.tx, source).await?,
+        };
         let is_also_pulled = row.as_ref().is_some_and(|row| row.mode == "both");
         let name = row.and_then(|row| row.name.parse().ok());
         let policy = name.map_or_else(
@@ -266,21 +294,23 @@ impl Unit<'_, '_> {
 
     pub(crate) async fn note_similar(&mut self, user: &UserRow) -> Result<(), EngineError> {
         let Some(email) = &user.email else { return Ok(()) };
-        let others: Vec<PersonId> =
-            query::person::note_similar(self.tx, user.person, email, self.now).await?;
-        if !others.is_empty() {
-            let about = About {
-                source: Some(user.source),
-                person: Some(user.person),
-                ..About::default()
-            };
-            self.tell(
-                EventKind::UserSimilar,
-                about,
-                &json!({ "user": user.id, "email": email, "others": others }),
-            );
-        }
+        let similar = query::person::note_similar(self.tx, user.person, email, self.now).await?;
+        let others = self.tx.rows(similar).await?;
+        self.tell_similar(user, &others);
         Ok(())
+    }
+
+    fn tell_similar(&mut self, user: &UserRow, others: &[PersonId]) {
+        if others.is_empty() {
+            return;
+        }
+        let about = About {
+            source: Some(user.source),
+            person: Some(user.person),
+            ..About::default()
+        };
+        let data = json!({ "user": user.id, "email": user.email, "others": others });
+        self.tell(EventKind::UserSimilar, about, &data);
     }
 
     pub(crate) fn tell_user(&mut self, kind: EventKind, user: &UserRow) {

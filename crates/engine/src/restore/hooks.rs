@@ -19,17 +19,22 @@ use crate::{Desired, EngineError, EventKind, level};
 /// The ended memberships of people, and of those who may be the same, by room and person.
 pub(crate) type Formers = BTreeMap<(RoomId, PersonId), Vec<MembershipRow>>;
 
-/// Looks for former memberships of people who are about to come in. From here on the unit's moment is after the end of
+/// Sorts the former memberships of people who are about to come in. From here on the unit's moment is after the end of
 /// each: the unit may have been drawn before, and have waited for the one that ended it.
-pub(crate) async fn before_starts(
+pub(crate) fn before_starts(
     unit: &mut Unit<'_, '_>,
     starting: &[MembershipRow],
-) -> Result<Formers, EngineError> {
-    let rooms: BTreeSet<RoomId> = starting.iter().map(|present| present.room).collect();
-    let persons: BTreeSet<PersonId> = starting.iter().map(|present| present.person).collect();
-    let (rooms, persons) = (Vec::from_iter(rooms), Vec::from_iter(persons));
+    known: Vec<Former>,
+) -> Formers {
+    let starting: BTreeSet<_> = starting
+        .iter()
+        .map(|present| (present.room, present.person))
+        .collect();
     let mut formers = Formers::new();
-    for Former { person, membership } in query::restore::formers(unit.tx, &rooms, &persons).await? {
+    for Former { person, membership } in known {
+        if !starting.contains(&(membership.room, person)) {
+            continue;
+        }
         if let Some(ended) = membership.ended.filter(|_| membership.person == person) {
             unit.not_before(ended);
         }
@@ -38,7 +43,7 @@ pub(crate) async fn before_starts(
             .or_default()
             .push(membership);
     }
-    Ok(formers)
+    formers
 }
 
 /// What becomes of former memberships of people who just came in: restores one where the mapping says so and every guard
@@ -138,9 +143,8 @@ pub(crate) async fn after_endings(
 ) -> Result<(), EngineError> {
     let ids: Vec<_> = memberships.iter().map(|membership| membership.id).collect();
     let why = format!("the membership ended: {reason}");
-    for (restore, room, person, membership) in
-        query::restore::close_for(unit.tx, &ids, &why, unit.now).await?
-    {
+    let closed = query::restore::close_for(unit.tx, &ids, &why, unit.now).await?;
+    for (restore, room, person, membership) in unit.tx.rows(closed).await? {
         let about = About {
             room: Some(room),
             person: Some(person),

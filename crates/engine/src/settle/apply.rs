@@ -57,7 +57,7 @@ pub(super) async fn apply(unit: &mut Unit<'_, '_>, mut batch: Batch) -> Result<(
     park(unit, plan.parks).await?;
     if !plan.starts.is_empty() {
         let (mut memberships, desired): (Vec<_>, Vec<_>) = plan.starts.into_iter().unzip();
-        let formers = restore::before_starts(unit, &memberships).await?;
+        let formers = restore::before_starts(unit, &memberships, batch.formers);
         for membership in &mut memberships {
             membership.started = unit.now;
         }
@@ -214,15 +214,17 @@ impl Unit<'_, '_> {
         query::membership::end(self.tx, &ids, reason, self.now, self.change).await?;
         leave_holds(self, memberships).await?;
         let leavers: Vec<_> = memberships.iter().map(|membership| membership.person).collect();
-        self.free_waiting_for(leavers).await?;
-        restore::after_endings(self, memberships, reason).await
+        let waiting = query::hold::waiting_for(self.tx, leavers).await?;
+        restore::after_endings(self, memberships, reason).await?;
+        self.freed.extend(self.tx.rows(waiting).await?);
+        Ok(())
     }
 
     /// Asks for a decision, at the unit's end, about those who wait because one of these people is inside with their
     /// address.
     pub(crate) async fn free_waiting_for(&mut self, others: Vec<PersonId>) -> Result<(), EngineError> {
-        self.freed
-            .extend(query::hold::waiting_for(self.tx, others).await?);
+        let waiting = query::hold::waiting_for(self.tx, others).await?;
+        self.freed.extend(self.tx.rows(waiting).await?);
         Ok(())
     }
 

@@ -121,16 +121,15 @@ async fn passes(
     more: usize,
 ) -> Result<bool, EngineError> {
     let brake = unit.policy.brake;
-    if query::hold::open(unit.tx, room, source, HoldKind::Endings)
-        .await?
-        .is_some()
-    {
-        return Ok(false);
-    }
     let more = i64::try_from(more).unwrap_or(i64::MAX);
     let since = unit.now.minus(brake.window());
+    let open = query::hold::open_later(unit.tx, room, source, HoldKind::Endings).await?;
     query::hold::forget_endings(unit.tx, room, source, since).await?;
-    let before = query::hold::endings_since(unit.tx, room, source, since, i64::from(u32::MAX)).await?;
+    let before = query::hold::endings_since_later(unit.tx, room, source, since, i64::from(u32::MAX)).await?;
+    if !unit.tx.rows(open).await?.is_empty() {
+        return Ok(false);
+    }
+    let before = unit.tx.rows(before).await?.pop().unwrap_or(0);
     let endings = before.saturating_add(more);
     if endings <= i64::from(brake.endings) {
         return Ok(true);

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use usher_core::{EndReason, MappingId, PersonId, RoomId, RoomState, Scope, SourceUserId};
-use usher_storage::Tx;
 use usher_storage::query;
 use usher_storage::query::facts::{Account, Backing};
 use usher_storage::query::hold::ParkedRow;
 use usher_storage::query::mapping::MappingRow;
 use usher_storage::query::membership::MembershipRow;
 use usher_storage::query::person::PersonRow;
+use usher_storage::query::restore::Former;
 use usher_storage::query::room::RoomRow;
+use usher_storage::{Later, Tx};
 
 use super::decide::{AccountState, Desired, Door, Effective, PairFacts};
 use crate::EngineError;
@@ -25,6 +26,8 @@ pub(crate) struct Batch {
     pub(crate) pairs: Vec<Pair>,
     /// Address and name of those who may start.
     pub(crate) people: BTreeMap<PersonId, PersonRow>,
+    /// Their former memberships; a plan asks for them where it needs them.
+    pub(crate) formers: Vec<Former>,
 }
 
 /// One person in one room.
@@ -56,21 +59,39 @@ pub(super) async fn load(
 ) -> Result<Batch, EngineError> {
     let policy = Arc::clone(&unit.policy);
     let removal = unit.removal.reason;
-    let mut rows = room_rows(unit.tx, rooms).await?;
+    let (mut rows, mut asked) = ask(unit.tx, rooms, persons).await?;
     let counted = |room: &&RoomRow| room.state == RoomState::Preparing || room.arrival_limit.is_some();
     let counted = rows.values().filter(counted).map(|room| room.id).collect();
     if unit.lock_rooms(counted).await? {
-        rows = room_rows(unit.tx, rooms).await?;
+        (rows, asked) = ask(unit.tx, rooms, persons).await?;
     }
-    suppose_in(
-        unit.tx,
-        &policy,
-        removal,
-        &Suppose::default(),
-        (rows, rooms),
-        persons,
-    )
-    .await
+    asked.with_formers = true;
+    let what_if = Suppose::default();
+    suppose_in(unit.tx, &policy, removal, &what_if, (rows, rooms), persons, asked).await
+}
+
+/// What is asked for together with the rooms.
+struct Asked {
+    with_formers: bool,
+    backings: Later<Backing>,
+    active: Later<MembershipRow>,
+    parked: Later<((RoomId, PersonId), ParkedRow)>,
+}
+
+async fn ask(
+    tx: &mut Tx<'_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<(BTreeMap<RoomId, RoomRow>, Asked), EngineError> {
+    let rows = query::room::by_ids_later(tx, rooms.iter().copied()).await?;
+    let asked = Asked {
+        with_formers: false,
+        backings: query::facts::backings_later(tx, rooms, persons).await?,
+        active: query::membership::active_later(tx, rooms, persons).await?,
+        parked: query::hold::parked_later(tx, rooms, persons).await?,
+    };
+    let rows = tx.rows(rows).await?;
+    Ok((rows.into_iter().map(|room| (room.id, room)).collect(), asked))
 }
 
 /// Reads the facts as they would be. Brake and last administrator as in [`load`].
@@ -82,13 +103,8 @@ pub(crate) async fn suppose(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Batch, EngineError> {
-    let rows = room_rows(tx, rooms).await?;
-    suppose_in(tx, policy, removal, what_if, (rows, rooms), persons).await
-}
-
-async fn room_rows(tx: &mut Tx<'_>, rooms: &[RoomId]) -> Result<BTreeMap<RoomId, RoomRow>, EngineError> {
-    let rows = query::room::by_ids(tx, rooms.iter().copied()).await?;
-    Ok(rows.into_iter().map(|room| (room.id, room)).collect())
+    let (rows, asked) = ask(tx, rooms, persons).await?;
+    suppose_in(tx, policy, removal, what_if, (rows, rooms), persons, asked).await
 }
 
 async fn suppose_in(
@@ -98,14 +114,17 @@ async fn suppose_in(
     what_if: &Suppose,
     (room_rows, rooms): (BTreeMap<RoomId, RoomRow>, &[RoomId]),
     persons: &[PersonId],
+    asked: Asked,
 ) -> Result<Batch, EngineError> {
-    let mut desired = desired(tx, policy, what_if, rooms, persons).await?;
-    let mut active: BTreeMap<_, _> = query::membership::active(tx, rooms, persons)
+    let backings = tx.rows(asked.backings).await?;
+    let mut desired = desired_by(tx, policy, what_if, rooms, persons, backings).await?;
+    let mut active: BTreeMap<_, _> = tx
+        .rows(asked.active)
         .await?
         .into_iter()
         .map(|membership| ((membership.room, membership.person), membership))
         .collect();
-    let mut parked = query::hold::parked(tx, rooms, persons).await?;
+    let mut parked: BTreeMap<_, _> = tx.rows(asked.parked).await?.into_iter().collect();
 
     let unwanted: Vec<PersonId> = active
         .keys()
@@ -114,8 +133,6 @@ async fn suppose_in(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let accounts = account_states(tx, what_if, &unwanted).await?;
-
     let arriving: Vec<PersonId> = desired
         .keys()
         .filter(|pair| !active.contains_key(*pair))
@@ -123,15 +140,35 @@ async fn suppose_in(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let mut doors = doors(tx, rooms, &arriving).await?;
-    let people = if arriving.is_empty() {
-        BTreeMap::new()
-    } else {
-        query::person::by_ids(tx, arriving)
-            .await?
-            .into_iter()
-            .map(|person| (person.id, person))
-            .collect()
+    let accounts = match unwanted.is_empty() {
+        true => None,
+        false => Some(query::facts::accounts_later(tx, &unwanted).await?),
+    };
+    let mut doors = Doors::new();
+    let (mut people, mut formers) = (BTreeMap::new(), Vec::new());
+    if !arriving.is_empty() {
+        let inside = query::person::same_address_inside(tx, rooms, &arriving).await?;
+        let known = match asked.with_formers {
+            true => Some(query::restore::formers_later(tx, rooms, &arriving).await?),
+            false => None,
+        };
+        let named = query::person::by_ids_later(tx, arriving).await?;
+        for (room, person, other) in tx.rows(inside).await? {
+            doors.insert((room, person), Door::SameAddress(other));
+        }
+        people.extend(
+            tx.rows(named)
+                .await?
+                .into_iter()
+                .map(|person| (person.id, person)),
+        );
+        if let Some(known) = known {
+            formers = tx.rows(known).await?;
+        }
+    }
+    let accounts = match accounts {
+        Some(accounts) => states_of(what_if, &unwanted, tx.rows(accounts).await?),
+        None => BTreeMap::new(),
     };
     close_doors_for_twins(rooms, &people, &mut doors);
     let newcomers = desired
@@ -174,6 +211,7 @@ async fn suppose_in(
         rooms: room_rows,
         pairs,
         people,
+        formers,
     })
 }
 
@@ -185,7 +223,18 @@ pub(crate) async fn desired(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<BTreeMap<(RoomId, PersonId), Desired>, EngineError> {
-    let mut backings = query::facts::backings(tx, rooms, persons).await?;
+    let backings = query::facts::backings(tx, rooms, persons).await?;
+    desired_by(tx, policy, what_if, rooms, persons, backings).await
+}
+
+async fn desired_by(
+    tx: &mut Tx<'_>,
+    policy: &Policy,
+    what_if: &Suppose,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+    mut backings: Vec<Backing>,
+) -> Result<BTreeMap<(RoomId, PersonId), Desired>, EngineError> {
     if let Some(mapping) = &what_if.confirmed
         && rooms.contains(&mapping.room)
     {
@@ -249,18 +298,27 @@ pub(crate) async fn account_states(
     if persons.is_empty() {
         return Ok(BTreeMap::new());
     }
+    let accounts = query::facts::accounts(tx, persons).await?;
+    Ok(states_of(what_if, persons, accounts))
+}
+
+fn states_of(
+    what_if: &Suppose,
+    persons: &[PersonId],
+    accounts: Vec<Account>,
+) -> BTreeMap<PersonId, AccountState> {
     let mut states: BTreeMap<_, _> = persons
         .iter()
         .map(|person| (*person, AccountState::None))
         .collect();
-    for mut account in query::facts::accounts(tx, persons).await? {
+    for mut account in accounts {
         if let Some(scope) = what_if.scopes.get(&account.user) {
             account.scope = *scope;
         }
         let state = states.entry(account.person).or_insert(AccountState::None);
         *state = better(*state, state_of(account));
     }
-    Ok(states)
+    states
 }
 
 fn state_of(account: Account) -> AccountState {
@@ -284,18 +342,6 @@ fn better(a: AccountState, b: AccountState) -> AccountState {
 }
 
 type Doors = BTreeMap<(RoomId, PersonId), Door>;
-
-/// Who of those who may start has the address of somebody inside.
-async fn doors(tx: &mut Tx<'_>, rooms: &[RoomId], arriving: &[PersonId]) -> Result<Doors, EngineError> {
-    if arriving.is_empty() {
-        return Ok(Doors::new());
-    }
-    Ok(query::person::same_address_inside(tx, rooms, arriving)
-        .await?
-        .into_iter()
-        .map(|(room, person, other)| ((room, person), Door::SameAddress(other)))
-        .collect())
-}
 
 /// The first in order take the places that are left; the others wait.
 async fn close_full_rooms(

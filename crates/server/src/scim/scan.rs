@@ -70,7 +70,8 @@ impl Scan<'_> {
             for row in &rows {
                 self.look_at(1)?;
                 let groups = if wants_groups {
-                    Some(query::user::groups_of(tx, row.id).await?)
+                    let asked = query::user::groups_of(tx, row.id).await?;
+                    Some(tx.rows(asked).await?)
                 } else {
                     None
                 };

@@ -9,7 +9,7 @@ use usher_scim::resource::canonicalise;
 use usher_scim::schema::USER_TYPE;
 use usher_scim::{Attributes, PatchRequest, Projection, ScimError, compare, user};
 use usher_storage::query::user::UserRow;
-use usher_storage::{SourceKey, StorageError, Tx, query};
+use usher_storage::{Later, SourceKey, StorageError, Tx, query};
 
 use super::call::{check_version, tag_number};
 use super::{Answer, Call, Failure, Inputs, render, shown};
@@ -28,11 +28,18 @@ pub(super) async fn create(call: &Call, inputs: Inputs) -> Result<Answer, Failur
             let data = Arc::clone(&data);
             Box::pin(async move {
                 let id: SourceUserId = unit.id();
+                unit.foresee_source(source).await?;
                 let row = unit.create_user(source, id, data.data.clone()).await?;
                 if !data.further_emails.is_empty() {
                     query::directory::set_further_emails(unit.tx(), id, data.further_emails.clone()).await?;
                 }
-                let groups = groups_of(unit.tx(), id, wants_groups).await?;
+                let groups = match unit.has_changed_members() {
+                    true => {
+                        let asked = groups_of(unit.tx(), id, wants_groups).await?;
+                        groups(unit.tx(), asked).await?
+                    }
+                    false => wants_groups.then(Vec::new),
+                };
                 Ok((row, groups))
             })
         })
@@ -122,6 +129,8 @@ async fn change(
         .write(move |unit| {
             let (edit, if_match) = (Arc::clone(&edit), if_match.clone());
             Box::pin(async move {
+                let asked = groups_of(unit.tx(), id, wants_groups).await?;
+                unit.foresee_source(source).await?;
                 let before = find_for_change(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
                 let mut attributes = render::stored(&before.resource)?;
@@ -146,7 +155,7 @@ async fn change(
                         row
                     }
                 };
-                let groups = groups_of(unit.tx(), id, wants_groups).await?;
+                let groups = groups(unit.tx(), asked).await?;
                 Ok((row, attributes, groups))
             })
         })
@@ -181,11 +190,20 @@ async fn find_for_change(tx: &mut Tx<'_>, source: SourceKey, id: SourceUserId) -
         .ok_or_else(|| not_found().into())
 }
 
-async fn groups_of(tx: &mut Tx<'_>, id: SourceUserId, wanted: bool) -> Result<Groups, StorageError> {
+type Asked = Option<Later<(SourceGroupId, String)>>;
+
+async fn groups_of(tx: &mut Tx<'_>, id: SourceUserId, wanted: bool) -> Result<Asked, StorageError> {
     if !wanted {
         return Ok(None);
     }
     query::user::groups_of(tx, id).await.map(Some)
+}
+
+async fn groups(tx: &mut Tx<'_>, asked: Asked) -> Result<Groups, StorageError> {
+    match asked {
+        Some(asked) => tx.rows(asked).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn parse_id(id: &str) -> Result<SourceUserId, ScimError> {

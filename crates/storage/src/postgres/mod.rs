@@ -19,6 +19,7 @@ mod pool;
 mod session;
 mod socket;
 mod statements;
+mod statistics;
 mod tls;
 mod unit;
 mod wire;
@@ -32,6 +33,7 @@ use backoff::Patience;
 use error::{Again, Fault};
 use pool::{Lease, Pool};
 use session::Begin;
+use statistics::Statistics;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Units that change data see what was committed before each of their statements, and lock what they decide on.
@@ -50,6 +52,7 @@ pub(crate) struct Postgres {
     pool: Pool,
     limit: Duration,
     counters: Counters,
+    statistics: Statistics,
     queued: AtomicU64,
     settings: Vec<ConnectionSettings>,
 }
@@ -77,6 +80,7 @@ impl Postgres {
             pool: Pool::new(address, config.connections, limit),
             limit,
             counters: Counters::default(),
+            statistics: Statistics::default(),
             queued: AtomicU64::new(0),
             settings: vec![ConnectionSettings {
                 connection: "each".to_owned(),
@@ -203,6 +207,12 @@ impl Postgres {
                     Counters::add(&self.counters.committed, 1);
                     Counters::add(&self.counters.commits, 1);
                     Counters::add(&self.counters.rows, session.rows());
+                    if self.statistics.is_due(self.counters.rows.load(Ordering::Relaxed)) {
+                        // The unit is done; this is for those that follow.
+                        if let Err(fault) = statistics::refresh(session).await {
+                            tracing::debug!(error = %fault.error, "cannot look at tables that have grown");
+                        }
+                    }
                     lease.give_back();
                     return Ok(Ok(value));
                 }

@@ -295,15 +295,15 @@ impl Session {
         self.told(put)
     }
 
-    /// Runs a script of several statements.
-    pub(super) async fn script(&mut self, sql: &str) -> Result<(), Fault> {
+    /// Runs a script of several statements; answers the texts of the last row, if there is one.
+    pub(super) async fn script(&mut self, sql: &str) -> Result<Vec<Option<String>>, Fault> {
         self.put_begin().await?;
         if !self.put.is_empty() {
             self.send().await?;
         }
         let mut answer = Script::default();
         let sent = self.wire.script(sql, &mut answer).await;
-        answer.outcome(sent).map(drop)
+        answer.outcome(sent)
     }
 
     fn told<T>(&mut self, outcome: Result<T, Fault>) -> Result<T, StorageError> {

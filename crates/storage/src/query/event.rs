@@ -95,7 +95,7 @@ pub async fn append(
     change: &NewChange<'_>,
     events: Vec<NewEvent>,
 ) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "INSERT INTO change (id, at_us, actor_kind, actor, request_id, reason) VALUES ($1, $2, $3, $4, $5, $6)",
         &[
             change.id.into(),
@@ -122,7 +122,7 @@ pub async fn append(
             ]
         })
         .collect();
-    tx.execute_many(
+    tx.execute_many_later(
         "INSERT INTO event (change_id, kind, at_us, source_id, room_id, person_id, membership_id, data)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         &rows,

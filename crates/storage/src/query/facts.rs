@@ -3,7 +3,7 @@
 use usher_core::{MappingId, PersonId, Rejoin, RoomId, Scope, SourceGroupId, SourceUserId};
 
 use super::mapping::MappingRow;
-use crate::{SourceKey, StorageError, Tx, uuids};
+use crate::{Later, SourceKey, StorageError, Tx, uuids};
 
 /// A group member row that leads a person to a room by a confirmed mapping, with all that decides whether it
 /// counts.
@@ -51,20 +51,26 @@ pub async fn backings(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Vec<Backing>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT m.room_id, u.person_id, m.id, m.level, m.rejoin, m.rejoin_days, gm.group_id, u.id, u.source_id,
-                    gm.dormant, u.active, u.scope, gm.sides = 2 AND g.assigned = 0
-             FROM rarray($1) r CROSS JOIN mapping m ON m.room_id = r.value
-             CROSS JOIN source_group g ON g.id = m.group_id
-             CROSS JOIN rarray($2) p CROSS JOIN source_user u ON u.person_id = p.value
-             CROSS JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id
-             WHERE m.state = 'confirmed' AND m.group_id IS NOT NULL AND u.gone_us IS NULL",
-            &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
+    let asked = backings_later(tx, rooms, persons).await?;
+    tx.rows(asked).await
+}
+
+/// As [`backings`], for later.
+pub async fn backings_later(
+    tx: &mut Tx<'_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<Later<Backing>, StorageError> {
+    tx.query_later(
+        "SELECT m.room_id, u.person_id, m.id, m.level, m.rejoin, m.rejoin_days, gm.group_id, u.id, u.source_id,
+                gm.dormant, u.active, u.scope, gm.sides = 2 AND g.assigned = 0
+         FROM rarray($1) r CROSS JOIN mapping m ON m.room_id = r.value
+         CROSS JOIN source_group g ON g.id = m.group_id
+         CROSS JOIN rarray($2) p CROSS JOIN source_user u ON u.person_id = p.value
+         CROSS JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id
+         WHERE m.state = 'confirmed' AND m.group_id IS NOT NULL AND u.gone_us IS NULL",
+        &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
+        |row| {
             Ok(Backing {
                 room: row.get(0)?,
                 person: row.get(1)?,
@@ -80,8 +86,9 @@ pub async fn backings(
                 scope: row.get(11)?,
                 unassigned: row.get(12)?,
             })
-        })
-        .collect()
+        },
+    )
+    .await
 }
 
 /// The backings of these people by one mapping of a bound group, as if it were confirmed.
@@ -162,15 +169,17 @@ pub struct Account {
 
 /// All accounts of these people, gone ones included.
 pub async fn accounts(tx: &mut Tx<'_>, persons: &[PersonId]) -> Result<Vec<Account>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT u.person_id, u.id, u.active, u.gone_us IS NOT NULL, u.scope
-             FROM rarray($1) p CROSS JOIN source_user u ON u.person_id = p.value",
-            &[uuids(persons.iter().copied())],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
+    let asked = accounts_later(tx, persons).await?;
+    tx.rows(asked).await
+}
+
+/// As [`accounts`], for later.
+pub async fn accounts_later(tx: &mut Tx<'_>, persons: &[PersonId]) -> Result<Later<Account>, StorageError> {
+    tx.query_later(
+        "SELECT u.person_id, u.id, u.active, u.gone_us IS NOT NULL, u.scope
+         FROM rarray($1) p CROSS JOIN source_user u ON u.person_id = p.value",
+        &[uuids(persons.iter().copied())],
+        |row| {
             Ok(Account {
                 person: row.get(0)?,
                 user: row.get(1)?,
@@ -178,6 +187,7 @@ pub async fn accounts(tx: &mut Tx<'_>, persons: &[PersonId]) -> Result<Vec<Accou
                 gone: row.get(3)?,
                 scope: row.get(4)?,
             })
-        })
-        .collect()
+        },
+    )
+    .await
 }

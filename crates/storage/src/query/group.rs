@@ -189,7 +189,7 @@ pub async fn touch(
     version: i64,
     modified: Timestamp,
 ) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "UPDATE source_group SET member_count = $2, version = $3, modified_us = $4 WHERE id = $1",
         &[id.into(), member_count.into(), version.into(), modified.into()],
     )

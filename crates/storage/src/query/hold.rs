@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use usher_core::{HoldId, HoldKind, HoldState, MembershipId, ParkReason, PersonId, RoomId, Timestamp};
 
-use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// Several endings, or arrivals, that wait for a human.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +54,24 @@ pub async fn endings_since(
     since: Timestamp,
     limit: i64,
 ) -> Result<i64, StorageError> {
-    tx.query_one(
+    let asked = endings_since_later(tx, room, source, since, limit).await?;
+    tx.rows(asked).await?.pop().ok_or(StorageError::NoRow)
+}
+
+/// As [`endings_since`], for later: one number.
+pub async fn endings_since_later(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    source: SourceKey,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Later<i64>, StorageError> {
+    tx.query_later(
         "SELECT count(*) FROM (SELECT 1 FROM ending WHERE room_id = $1 AND source_id = $2 AND at_us > $3 LIMIT $4) c",
         &[room.into(), source.into(), since.into(), limit.into()],
+        |row| row.get(0),
     )
-    .await?
-    .get(0)
+    .await
 }
 
 /// Counts endings.
@@ -74,7 +86,7 @@ pub async fn count_endings(
             [(*room).into(), (*source).into(), now.into(), (*membership).into()]
         })
         .collect();
-    tx.execute_many(
+    tx.execute_many_later(
         "INSERT INTO ending (room_id, source_id, at_us, membership_id) VALUES ($1, $2, $3, $4)",
         &rows,
     )
@@ -89,7 +101,7 @@ pub async fn forget_endings(
     source: SourceKey,
     before: Timestamp,
 ) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "DELETE FROM ending WHERE room_id = $1 AND source_id = $2 AND at_us < $3",
         &[room.into(), source.into(), before.into()],
     )
@@ -121,14 +133,22 @@ pub async fn open(
     source: SourceKey,
     kind: HoldKind,
 ) -> Result<Option<HoldRow>, StorageError> {
+    let asked = open_later(tx, room, source, kind).await?;
+    Ok(tx.rows(asked).await?.pop())
+}
+
+/// As [`open`], for later: one hold, or none.
+pub async fn open_later(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    source: SourceKey,
+    kind: HoldKind,
+) -> Result<Later<HoldRow>, StorageError> {
     let sql = select_hold!(
         "FROM hold h WHERE h.room_id = $1 AND h.source_id = $2 AND h.kind = $3 AND h.state = 'open'"
     );
-    tx.query_opt(sql, &[room.into(), source.into(), kind.into()])
-        .await?
-        .as_ref()
-        .map(hold_row)
-        .transpose()
+    tx.query_later(sql, &[room.into(), source.into(), kind.into()], hold_row)
+        .await
 }
 
 /// The open holds of a room, of any source.
@@ -298,34 +318,43 @@ pub async fn parked(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<BTreeMap<(RoomId, PersonId), ParkedRow>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT k.room_id, k.person_id, k.reason, k.other_id, k.since_us
-             FROM rarray($1) r CROSS JOIN rarray($2) p
-             CROSS JOIN parked k ON k.room_id = r.value AND k.person_id = p.value",
-            &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
+    let asked = parked_later(tx, rooms, persons).await?;
+    Ok(tx.rows(asked).await?.into_iter().collect())
+}
+
+/// Somebody who waits, by the room and the person.
+type Parked = ((RoomId, PersonId), ParkedRow);
+
+/// As [`parked`], for later.
+pub async fn parked_later(
+    tx: &mut Tx<'_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<Later<Parked>, StorageError> {
+    tx.query_later(
+        "SELECT k.room_id, k.person_id, k.reason, k.other_id, k.since_us
+         FROM rarray($1) r CROSS JOIN rarray($2) p
+         CROSS JOIN parked k ON k.room_id = r.value AND k.person_id = p.value",
+        &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
+        |row| {
             let parked = parked_row(row)?;
             Ok(((parked.room, parked.person), parked))
-        })
-        .collect()
+        },
+    )
+    .await
 }
 
 /// Who waits at any door because one of these people was inside.
 pub async fn waiting_for(
     tx: &mut Tx<'_>,
     others: impl IntoIterator<Item = PersonId>,
-) -> Result<Vec<(RoomId, PersonId)>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT k.room_id, k.person_id FROM rarray($1) p CROSS JOIN parked k ON k.other_id = p.value",
-            &[uuids(others)],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+) -> Result<Later<(RoomId, PersonId)>, StorageError> {
+    tx.query_later(
+        "SELECT k.room_id, k.person_id FROM rarray($1) p CROSS JOIN parked k ON k.other_id = p.value",
+        &[uuids(others)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .await
 }
 
 /// Everybody who waits at a room's door, by person.

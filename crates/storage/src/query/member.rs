@@ -2,23 +2,25 @@
 
 use usher_core::{PersonId, SourceGroupId, SourceUserId, Timestamp};
 
-use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
-/// Adds members; answers those that were not there.
+/// Adds those as members who are live users of the group's source; answers those that were not there.
 pub async fn add(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
-    users: &[SourceUserId],
+    source: SourceKey,
+    users: impl IntoIterator<Item = SourceUserId>,
     now: Timestamp,
-) -> Result<Vec<SourceUserId>, StorageError> {
-    ids(&tx
-        .query(
-            "INSERT INTO group_member (group_id, user_id, dormant, named_us)
-             SELECT $1, value, 0, $3 FROM rarray($2) WHERE true
-             ON CONFLICT (group_id, user_id) DO NOTHING RETURNING user_id",
-            &[group.into(), uuids(users.iter().copied()), now.into()],
-        )
-        .await?)
+) -> Result<Later<SourceUserId>, StorageError> {
+    tx.query_later(
+        "INSERT INTO group_member (group_id, user_id, dormant, named_us)
+         SELECT $1, u.id, 0, $3 FROM rarray($2) i CROSS JOIN source_user u ON u.id = i.value
+         WHERE u.source_id = $4 AND u.gone_us IS NULL
+         ON CONFLICT (group_id, user_id) DO NOTHING RETURNING user_id",
+        &[group.into(), uuids(users), now.into(), source.into()],
+        |row| row.get(0),
+    )
+    .await
 }
 
 /// Wakes the dormant rows among these members; answers those that were dormant.
@@ -216,13 +218,21 @@ pub async fn persons_of_users(
     tx: &mut Tx<'_>,
     users: &[SourceUserId],
 ) -> Result<Vec<(SourceUserId, PersonId)>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT u.id, u.person_id FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value",
-            &[uuids(users.iter().copied())],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    let asked = persons_of_users_later(tx, users).await?;
+    tx.rows(asked).await
+}
+
+/// As [`persons_of_users`], for later.
+pub async fn persons_of_users_later(
+    tx: &mut Tx<'_>,
+    users: &[SourceUserId],
+) -> Result<Later<(SourceUserId, PersonId)>, StorageError> {
+    tx.query_later(
+        "SELECT u.id, u.person_id FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value",
+        &[uuids(users.iter().copied())],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .await
 }
 
 /// People in a group, by user id, dormant rows included.

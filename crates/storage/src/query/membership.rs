@@ -5,7 +5,7 @@ use usher_core::{
     StartReason, Stray, Timestamp,
 };
 
-use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// One stay of one person in one room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,14 +114,24 @@ pub async fn active(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Vec<MembershipRow>, StorageError> {
+    let asked = active_later(tx, rooms, persons).await?;
+    tx.rows(asked).await
+}
+
+/// As [`active`], for later.
+pub async fn active_later(
+    tx: &mut Tx<'_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<Later<MembershipRow>, StorageError> {
     let sql = select_membership!(
         "FROM rarray($1) r CROSS JOIN rarray($2) p
          CROSS JOIN membership m ON m.room_id = r.value AND m.person_id = p.value AND m.active = 1"
     );
-    many(
-        tx,
+    tx.query_later(
         sql,
         &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
+        membership_row,
     )
     .await
 }
@@ -217,7 +227,7 @@ pub async fn count_managed_of(
 /// Adds memberships.
 pub async fn insert(tx: &mut Tx<'_>, memberships: &[MembershipRow]) -> Result<(), StorageError> {
     let rows: Vec<[Value; 20]> = memberships.iter().map(values).collect();
-    tx.execute_many(
+    tx.execute_many_later(
         "INSERT INTO membership (id, room_id, person_id, kind, level, administrator, active, source_id, user_id,
             mapping_id, started_us, ended_us, end_reason, stray, stray_since_us, hold_id, owner, note, until_us, version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
@@ -286,14 +296,14 @@ pub async fn end(
     change: ChangeId,
 ) -> Result<(), StorageError> {
     let ids = uuids(ids.iter().copied());
-    tx.execute(
+    tx.execute_later(
         "UPDATE membership SET active = 0, ended_us = $2, end_reason = $3, stray = NULL, stray_since_us = NULL,
             hold_id = NULL, version = version + 1
          WHERE id IN (SELECT value FROM rarray($1))",
         &[ids.clone(), now.into(), reason.into()],
     )
     .await?;
-    tx.execute(
+    tx.execute_later(
         "UPDATE period SET to_us = $2, to_reason = $3, to_change = $4
          WHERE membership_id IN (SELECT value FROM rarray($1)) AND to_us IS NULL",
         &[ids, now.into(), reason.into(), change.into()],
@@ -310,7 +320,7 @@ pub async fn mark_stray(
     hold: Option<HoldId>,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "UPDATE membership SET stray = $2, stray_since_us = $3, hold_id = $4, version = version + 1
          WHERE id IN (SELECT value FROM rarray($1))",
         &[
@@ -343,7 +353,7 @@ pub async fn open_periods(
             ]
         })
         .collect();
-    tx.execute_many(
+    tx.execute_many_later(
         "INSERT INTO period (membership_id, n, from_us, from_reason, from_change) VALUES ($1, $2, $3, $4, $5)",
         &rows,
     )

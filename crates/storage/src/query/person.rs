@@ -2,7 +2,7 @@
 
 use usher_core::{PersonId, RoomId, Timestamp};
 
-use crate::{Row, StorageError, Tx, uuids};
+use crate::{Later, Row, StorageError, Tx, uuids};
 
 /// A human.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub async fn insert(
     display_name: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "INSERT INTO person (id, email, display_name, created_us) VALUES ($1, $2, $3, $4)",
         &[id.into(), email.into(), display_name.into(), now.into()],
     )
@@ -40,7 +40,7 @@ pub async fn update(
     email: Option<&str>,
     display_name: Option<&str>,
 ) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "UPDATE person SET email = $2, display_name = $3 WHERE id = $1",
         &[id.into(), email.into(), display_name.into()],
     )
@@ -53,14 +53,21 @@ pub async fn by_ids(
     tx: &mut Tx<'_>,
     ids: impl IntoIterator<Item = PersonId>,
 ) -> Result<Vec<PersonRow>, StorageError> {
-    tx.query(
+    let asked = by_ids_later(tx, ids).await?;
+    tx.rows(asked).await
+}
+
+/// As [`by_ids`], for later.
+pub async fn by_ids_later(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = PersonId>,
+) -> Result<Later<PersonRow>, StorageError> {
+    tx.query_later(
         "SELECT p.id, p.email, p.display_name, p.merged_into FROM rarray($1) i CROSS JOIN person p ON p.id = i.value",
         &[uuids(ids)],
+        person_row,
     )
-    .await?
-    .iter()
-    .map(person_row)
-    .collect()
+    .await
 }
 
 /// People with an address, in any case, who were not merged into others.
@@ -83,16 +90,15 @@ pub async fn note_similar(
     person: PersonId,
     email: &str,
     now: Timestamp,
-) -> Result<Vec<PersonId>, StorageError> {
-    let rows = tx
-        .query(
-            "INSERT INTO similar_person (person_id, other_id, email, noted_us)
-             SELECT $1, p.id, $2, $3 FROM person p WHERE p.email = $2 AND p.id <> $1 AND p.merged_into IS NULL
-             ON CONFLICT (person_id, other_id) DO NOTHING RETURNING other_id",
-            &[person.into(), email.into(), now.into()],
-        )
-        .await?;
-    rows.iter().map(|row| row.get(0)).collect()
+) -> Result<Later<PersonId>, StorageError> {
+    tx.query_later(
+        "INSERT INTO similar_person (person_id, other_id, email, noted_us)
+         SELECT $1, p.id, $2, $3 FROM person p WHERE p.email = $2 AND p.id <> $1 AND p.merged_into IS NULL
+         ON CONFLICT (person_id, other_id) DO NOTHING RETURNING other_id",
+        &[person.into(), email.into(), now.into()],
+        |row| row.get(0),
+    )
+    .await
 }
 
 /// Everybody who may be the same as a person, noted on either side.
@@ -143,20 +149,17 @@ pub async fn same_address_inside(
     tx: &mut Tx<'_>,
     rooms: &[RoomId],
     persons: &[PersonId],
-) -> Result<Vec<(RoomId, PersonId, PersonId)>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT m.room_id, a.id, b.id
-             FROM rarray($2) p CROSS JOIN person a ON a.id = p.value
-             CROSS JOIN person b ON b.email = a.email AND b.id <> a.id AND b.merged_into IS NULL
-             CROSS JOIN rarray($1) r CROSS JOIN membership m ON m.room_id = r.value AND m.person_id = b.id AND m.active = 1
-             WHERE a.email IS NOT NULL",
-            &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .collect()
+) -> Result<Later<(RoomId, PersonId, PersonId)>, StorageError> {
+    tx.query_later(
+        "SELECT m.room_id, a.id, b.id
+         FROM rarray($2) p CROSS JOIN person a ON a.id = p.value
+         CROSS JOIN person b ON b.email = a.email AND b.id <> a.id AND b.merged_into IS NULL
+         CROSS JOIN rarray($1) r CROSS JOIN membership m ON m.room_id = r.value AND m.person_id = b.id AND m.active = 1
+         WHERE a.email IS NOT NULL",
+        &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+    .await
 }
 
 /// Reads the columns of [`PersonRow`], in the order of its fields, from the front of a row.

@@ -2,7 +2,7 @@
 
 use usher_core::{RoomId, Scope, SourceUserId};
 
-use crate::{StorageError, Tx, Value};
+use crate::{Later, StorageError, Tx, Value};
 
 /// The one row of rules, as JSON text.
 #[derive(Debug, Clone)]
@@ -17,10 +17,14 @@ pub struct PolicyRow {
 
 /// The version of the rules in force; `None` before the first start.
 pub async fn version(tx: &mut Tx<'_>) -> Result<Option<i64>, StorageError> {
-    let row = tx
-        .query_opt("SELECT version FROM policy WHERE id = 1", &[])
-        .await?;
-    row.map(|row| row.get(0)).transpose()
+    let asked = version_later(tx).await?;
+    Ok(tx.rows(asked).await?.pop())
+}
+
+/// As [`version`], for later: one row, or none.
+pub async fn version_later(tx: &mut Tx<'_>) -> Result<Later<i64>, StorageError> {
+    tx.query_later("SELECT version FROM policy WHERE id = 1", &[], |row| row.get(0))
+        .await
 }
 
 /// The rules.

@@ -3,7 +3,7 @@
 use usher_core::{MembershipId, PersonId, RestoreId, RestoreState, RoomId, Timestamp};
 
 use super::membership::{MembershipRow, membership_row};
-use crate::{Row, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, StorageError, Tx, Value, uuids};
 
 /// The restoring of one membership in place of another, suggested or done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub async fn insert(tx: &mut Tx<'_>, restores: &[RestoreRow]) -> Result<(), Stor
             ]
         })
         .collect();
-    tx.execute_many(
+    tx.execute_many_later(
         "INSERT INTO restore (id, room_id, person_id, present_id, former_id, state, opened_us, closed_us,
             closing_reason, data, version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -152,18 +152,15 @@ pub async fn close_for(
     presents: &[MembershipId],
     reason: &str,
     now: Timestamp,
-) -> Result<Vec<(RestoreId, RoomId, PersonId, MembershipId)>, StorageError> {
-    let rows = tx
-        .query(
-            "UPDATE restore SET state = 'closed', closed_us = $2, closing_reason = $3, version = version + 1
-             WHERE present_id IN (SELECT value FROM rarray($1)) AND state = 'suggested'
-             RETURNING id, room_id, person_id, present_id",
-            &[uuids(presents.iter().copied()), now.into(), reason.into()],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .collect()
+) -> Result<Later<(RestoreId, RoomId, PersonId, MembershipId)>, StorageError> {
+    tx.query_later(
+        "UPDATE restore SET state = 'closed', closed_us = $2, closing_reason = $3, version = version + 1
+         WHERE present_id IN (SELECT value FROM rarray($1)) AND state = 'suggested'
+         RETURNING id, room_id, person_id, present_id",
+        &[uuids(presents.iter().copied()), now.into(), reason.into()],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+    )
+    .await
 }
 
 /// A former membership that may be restored for a person who is back.
@@ -182,29 +179,36 @@ pub async fn formers(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Vec<Former>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT m.id, m.room_id, m.person_id, m.kind, m.level, m.administrator, m.active, m.source_id, m.user_id,
-                    m.mapping_id, m.started_us, m.ended_us, m.end_reason, m.stray, m.stray_since_us, m.hold_id,
-                    m.owner, m.note, m.until_us, m.version, c.back
-             FROM (
-                 SELECT value AS back, value AS was FROM rarray($2)
-                 UNION SELECT s.person_id, s.other_id FROM rarray($2) p CROSS JOIN similar_person s ON s.person_id = p.value
-                 UNION SELECT s.other_id, s.person_id FROM rarray($2) p CROSS JOIN similar_person s ON s.other_id = p.value
-             ) c
-             CROSS JOIN rarray($1) r CROSS JOIN membership m ON m.person_id = c.was AND m.room_id = r.value
-             WHERE m.active = 0 AND m.kind <> 'bootstrap' ORDER BY c.back, m.ended_us DESC, m.id DESC",
-            &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
+    let asked = formers_later(tx, rooms, persons).await?;
+    tx.rows(asked).await
+}
+
+/// As [`formers`], for later.
+pub async fn formers_later(
+    tx: &mut Tx<'_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+) -> Result<Later<Former>, StorageError> {
+    tx.query_later(
+        "SELECT m.id, m.room_id, m.person_id, m.kind, m.level, m.administrator, m.active, m.source_id, m.user_id,
+                m.mapping_id, m.started_us, m.ended_us, m.end_reason, m.stray, m.stray_since_us, m.hold_id,
+                m.owner, m.note, m.until_us, m.version, c.back
+         FROM (
+             SELECT value AS back, value AS was FROM rarray($2)
+             UNION SELECT s.person_id, s.other_id FROM rarray($2) p CROSS JOIN similar_person s ON s.person_id = p.value
+             UNION SELECT s.other_id, s.person_id FROM rarray($2) p CROSS JOIN similar_person s ON s.other_id = p.value
+         ) c
+         CROSS JOIN rarray($1) r CROSS JOIN membership m ON m.person_id = c.was AND m.room_id = r.value
+         WHERE m.active = 0 AND m.kind <> 'bootstrap' ORDER BY c.back, m.ended_us DESC, m.id DESC",
+        &[uuids(rooms.iter().copied()), uuids(persons.iter().copied())],
+        |row| {
             Ok(Former {
                 person: row.get(20)?,
                 membership: membership_row(row)?,
             })
-        })
-        .collect()
+        },
+    )
+    .await
 }
 
 fn restore_row(row: &Row) -> Result<RestoreRow, StorageError> {

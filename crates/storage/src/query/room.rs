@@ -2,7 +2,7 @@
 
 use usher_core::{RoomId, RoomModel, RoomState, Timestamp};
 
-use crate::{Row, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, StorageError, Tx, Value, uuids};
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,17 @@ pub async fn by_ids(
     tx: &mut Tx<'_>,
     ids: impl IntoIterator<Item = RoomId>,
 ) -> Result<Vec<RoomRow>, StorageError> {
+    let asked = by_ids_later(tx, ids).await?;
+    tx.rows(asked).await
+}
+
+/// As [`by_ids`], for later.
+pub async fn by_ids_later(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = RoomId>,
+) -> Result<Later<RoomRow>, StorageError> {
     let sql = select_room!("FROM rarray($1) i CROSS JOIN room r ON r.id = i.value");
-    tx.query(sql, &[uuids(ids)]).await?.iter().map(room_row).collect()
+    tx.query_later(sql, &[uuids(ids)], room_row).await
 }
 
 /// The room with an id.

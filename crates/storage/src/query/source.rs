@@ -2,7 +2,7 @@
 
 use usher_core::{SourceState, Timestamp};
 
-use crate::{Row, SourceKey, StorageError, Tx};
+use crate::{Later, Row, SourceKey, StorageError, Tx};
 
 /// A source.
 #[derive(Debug, Clone)]
@@ -43,13 +43,18 @@ pub async fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<SourceRow>, S
 
 /// The source of a row.
 pub async fn by_key(tx: &mut Tx<'_>, key: SourceKey) -> Result<Option<SourceRow>, StorageError> {
-    let row = tx
-        .query_opt(
-            "SELECT id, name, kind, mode, state, tenant, first_seen_us FROM source WHERE id = $1",
-            &[key.into()],
-        )
-        .await?;
-    row.as_ref().map(source_row).transpose()
+    let asked = by_key_later(tx, key).await?;
+    Ok(tx.rows(asked).await?.pop())
+}
+
+/// As [`by_key`], for later: one source, or none.
+pub async fn by_key_later(tx: &mut Tx<'_>, key: SourceKey) -> Result<Later<SourceRow>, StorageError> {
+    tx.query_later(
+        "SELECT id, name, kind, mode, state, tenant, first_seen_us FROM source WHERE id = $1",
+        &[key.into()],
+        source_row,
+    )
+    .await
 }
 
 /// Adds a source, or brings kind, mode and state of a known one up to date.

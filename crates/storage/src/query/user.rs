@@ -3,7 +3,7 @@
 use usher_core::{PersonId, Scope, SourceGroupId, SourceUserId, Timestamp};
 use usher_scim::compare::fold;
 
-use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// What Usher keeps of a user of a source.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,9 +89,20 @@ pub async fn by_name(
     source: SourceKey,
     name: &str,
 ) -> Result<Option<UserRow>, StorageError> {
+    let asked = by_name_later(tx, source, name).await?;
+    Ok(tx.rows(asked).await?.pop())
+}
+
+/// As [`by_name`], for later: one user, or none.
+pub async fn by_name_later(
+    tx: &mut Tx<'_>,
+    source: SourceKey,
+    name: &str,
+) -> Result<Later<UserRow>, StorageError> {
     let sql =
         select_user!("FROM source_user u WHERE u.source_id = $1 AND u.user_key = $2 AND u.gone_us IS NULL");
-    one(tx, sql, &[source.into(), fold(name).into_owned().into()]).await
+    tx.query_later(sql, &[source.into(), fold(name).into_owned().into()], user_row)
+        .await
 }
 
 /// The live user, else the one that went last, that the source itself knows by an id.
@@ -102,15 +113,15 @@ pub async fn by_remote_id(
 ) -> Result<Option<UserRow>, StorageError> {
     let sql =
         select_user!("FROM source_user u WHERE u.source_id = $1 AND u.remote_id = $2 AND u.gone_us IS NULL");
-    let live = one(tx, sql, &[source.into(), id.into()]).await?;
-    if live.is_some() {
-        return Ok(live);
-    }
+    let live = tx.query_later(sql, &[source.into(), id.into()], user_row).await?;
     let sql = select_user!(
         "FROM source_user u WHERE u.source_id = $1 AND u.remote_id = $2 AND u.gone_us IS NOT NULL
          ORDER BY u.gone_us DESC LIMIT 1"
     );
-    one(tx, sql, &[source.into(), id.into()]).await
+    let former = tx.query_later(sql, &[source.into(), id.into()], user_row).await?;
+    let live = tx.rows(live).await?.pop();
+    let former = tx.rows(former).await?.pop();
+    Ok(live.or(former))
 }
 
 /// The live users with an `externalId`.
@@ -177,35 +188,33 @@ pub async fn persons_of(
     tx: &mut Tx<'_>,
     source: SourceKey,
     ids: impl IntoIterator<Item = SourceUserId>,
-) -> Result<Vec<(SourceUserId, PersonId)>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT u.id, u.person_id FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value
-             WHERE u.source_id = $2 AND u.gone_us IS NULL",
-            &[uuids(ids), source.into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+) -> Result<Later<(SourceUserId, PersonId)>, StorageError> {
+    tx.query_later(
+        "SELECT u.id, u.person_id FROM rarray($1) i CROSS JOIN source_user u ON u.id = i.value
+         WHERE u.source_id = $2 AND u.gone_us IS NULL",
+        &[uuids(ids), source.into()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .await
 }
 
 /// The groups that a push named a user as a member of: id and name.
 pub async fn groups_of(
     tx: &mut Tx<'_>,
     user: SourceUserId,
-) -> Result<Vec<(SourceGroupId, String)>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT g.id, g.display_name FROM group_member m JOIN source_group g ON g.id = m.group_id
-             WHERE m.user_id = $1 AND m.sides <> 2 ORDER BY g.id",
-            &[user.into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+) -> Result<Later<(SourceGroupId, String)>, StorageError> {
+    tx.query_later(
+        "SELECT g.id, g.display_name FROM group_member m JOIN source_group g ON g.id = m.group_id
+         WHERE m.user_id = $1 AND m.sides <> 2 ORDER BY g.id",
+        &[user.into()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .await
 }
 
 /// Adds a user.
 pub async fn insert(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "INSERT INTO source_user (id, source_id, person_id, remote_id, external_id, user_name, user_key, email,
             display_name, active, scope, inactive_since_us, gone_us, version, created_us, modified_us, resource, pushed)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
@@ -236,7 +245,7 @@ pub async fn insert(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError>
 
 /// Writes all that may change of a user.
 pub async fn update(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), StorageError> {
-    tx.execute(
+    tx.execute_later(
         "UPDATE source_user SET person_id = $2, remote_id = $3, external_id = $4, user_name = $5, user_key = $6,
             email = $7, display_name = $8, active = $9, scope = $10, inactive_since_us = $11, gone_us = $12,
             version = $13, modified_us = $14, resource = $15, pushed = $16
