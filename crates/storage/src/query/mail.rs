@@ -257,7 +257,7 @@ pub async fn dead(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<MailRow>, StorageEr
 
 /// The e-mails that were sent or given up, last first.
 pub async fn last_ended(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<MailRow>, StorageError> {
-    let sql = select_mail!("FROM mail m WHERE m.ended_us IS NOT NULL ORDER BY m.ended_us DESC LIMIT $1");
+    let sql = select_mail!("FROM mail m WHERE m.ended_us > 0 ORDER BY m.ended_us DESC LIMIT $1");
     many(tx, sql, limit).await
 }
 
