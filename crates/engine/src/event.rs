@@ -172,6 +172,12 @@ event_kinds! {
     TokenExpiring = "token.expiring",
     /// A token was revoked.
     TokenRevoked = "token.revoked",
+    /// Somebody signed in to the console.
+    SessionStarted = "session.started",
+    /// Somebody signed out of the console, or was signed out.
+    SessionEnded = "session.ended",
+    /// A local administrator got a new password.
+    AdministratorPasswordSet = "administrator.password_set",
     /// A customer's signing key was registered.
     KeyRegistered = "key.registered",
     /// A customer's signing key was revoked.

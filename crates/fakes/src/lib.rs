@@ -3,6 +3,7 @@
 pub mod directory;
 pub mod fault;
 pub mod graph;
+pub mod oidc;
 pub mod okta;
 pub mod push;
 pub mod scim;

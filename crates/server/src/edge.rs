@@ -7,12 +7,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use usher_scim::ScimError;
 
+use crate::client::{Client, see_through};
 use crate::{AppState, api, metrics, scim};
 
 /// The id of a request, in logs, answers and the history of what it changed.
@@ -25,7 +26,7 @@ const MAX_ID: usize = 128;
 /// Passes a request on, with its id.
 pub(crate) async fn edge<F: Future<Output = Response>>(
     state: &AppState,
-    request: Request,
+    mut request: Request,
     inner: impl FnOnce(Request, RequestId) -> F,
 ) -> Response {
     let started = Instant::now();
@@ -35,6 +36,10 @@ pub(crate) async fn edge<F: Future<Output = Response>>(
     // The query is left out: filters hold personal data.
     let path = uri.path();
     let area = Area::of(path);
+    if !state.proxies.is_empty() {
+        see_through(&state.proxies, &mut request);
+    }
+    let is_https = area == Area::Other && Client::of(state, request.extensions()).is_https;
 
     let span = tracing::info_span!("request", request.id = %id);
     let limit = state.config.server.request_timeout.duration();
@@ -56,6 +61,11 @@ pub(crate) async fn edge<F: Future<Output = Response>>(
     };
 
     finish_headers(&mut response, &id);
+    if is_https {
+        // Browsers are told; programs keep to the URL that they were given.
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     let status = response.status();
     let elapsed = started.elapsed();
     metrics::count_request(area, status, elapsed);
@@ -129,7 +139,12 @@ fn failure(area: Area, status: StatusCode, detail: &'static str, (path, id): (&s
     let mut response = match area {
         Area::Scim => scim::error_response(&ScimError::new(status.as_u16(), None, detail)),
         Area::Api => api::failure(status, detail, path, id),
-        Area::Other => (status, detail).into_response(),
+        Area::Other => usher_console::notice(
+            status,
+            "This did not work",
+            detail,
+            "Load the page again. If this stays, tell whoever runs Usher.",
+        ),
     };
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response
@@ -158,7 +173,9 @@ fn finish_headers(response: &mut Response, id: &str) {
         .or_insert(HeaderValue::from_static(
             "default-src 'none'; frame-ancestors 'none'",
         ));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(header::REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {

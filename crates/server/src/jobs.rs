@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_engine::job::Work;
+use usher_storage::{StorageError, query};
 
 use crate::AppState;
 use crate::pull::jittered;
@@ -17,6 +18,8 @@ const UNITS: u32 = 16;
 const PAUSE: Duration = Duration::from_secs(10);
 /// How often measured samples are gathered into their buckets; until then each takes memory.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How often open pages are told of what other processes did.
+const NEWS: Duration = Duration::from_secs(1);
 /// How often the uses of tokens are written down.
 const USES: Duration = Duration::from_secs(30);
 
@@ -25,6 +28,7 @@ pub fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationTok
     tracker.spawn(run_due(state.clone(), stopping.clone()));
     tracker.spawn(write_uses(state.clone(), stopping.clone()));
     tracker.spawn(gather_samples(state.clone(), stopping.clone()));
+    tracker.spawn(tell_news(state.clone(), stopping.clone()));
     crate::pull::spawn(state, tracker, stopping);
     crate::webhook::spawn(state, tracker, stopping);
     crate::mail::spawn(state, tracker, stopping);
@@ -56,6 +60,26 @@ async fn gather_samples(state: AppState, stopping: CancellationToken) {
     {
         if let Some(metrics) = &state.metrics {
             metrics.run_upkeep();
+        }
+    }
+}
+
+async fn tell_news(state: AppState, stopping: CancellationToken) {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(NEWS))
+        .await
+        .is_some()
+    {
+        // While nobody waits, knowing about where the feed is will do.
+        if state.news.receiver_count() > 0
+            && let Err(error) = query::event::publish(state.engine.storage()).await
+        {
+            tracing::debug!(error = %crate::logging::chain(&error), "cannot look for news");
+            continue;
+        }
+        let place: Result<i64, StorageError> = state.engine.read(|tx| Box::pin(query::event::last(tx))).await;
+        if let Ok(place) = place {
+            crate::console::tell(&state, place);
         }
     }
 }

@@ -13,13 +13,15 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 use crate::lenient::Lenient;
+use crate::tls::Tls;
 
 /// The address of the client of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,7 @@ impl<S> Answering for S where
 pub(crate) async fn serve<S: Answering>(
     listener: TcpListener,
     service: S,
+    tls: Option<Tls>,
     limits: Limits,
     stopping: &CancellationToken,
     dropping: &CancellationToken,
@@ -76,11 +79,23 @@ pub(crate) async fn serve<S: Answering>(
             },
             () = stopping.cancelled() => break,
         };
-        let connection = graceful.watch(connection(stream, peer, service.clone(), limits.header_timeout));
+        // Answers are small and waited for.
+        let _ = stream.set_nodelay(true);
+        let (service, timeout, watcher) = (service.clone(), limits.header_timeout, graceful.watcher());
+        let Some(tls) = &tls else {
+            let connection = watcher.watch(connection(stream, peer, service, timeout));
+            connections.spawn(async move {
+                finish(connection.await);
+                drop(place);
+            });
+            continue;
+        };
+        let accepting = tls.acceptor().accept(stream);
         connections.spawn(async move {
-            // Errors of single connections are the clients' own: a reset, a malformed head.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            match tokio::time::timeout(timeout, accepting).await {
+                Ok(Ok(stream)) => finish(watcher.watch(connection(stream, peer, service, timeout)).await),
+                Ok(Err(error)) => tracing::debug!(%error, "a connection could not be encrypted"),
+                Err(_elapsed) => tracing::debug!("a client took too long to encrypt its connection"),
             }
             drop(place);
         });
@@ -94,8 +109,15 @@ pub(crate) async fn serve<S: Answering>(
     connections.shutdown().await;
 }
 
+/// Errors of single connections are the clients' own: a reset, a malformed head.
+fn finish(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
 fn connection<S: Answering>(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     service: S,
     header_timeout: Duration,
@@ -103,8 +125,6 @@ fn connection<S: Answering>(
 where
     S::Future: Send,
 {
-    // Answers are small and waited for.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         // Most requests have no body, and need no box for it.
@@ -180,6 +200,7 @@ mod tests {
     use axum::extract::RawQuery;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::sync::Notify;
     use tokio::task::JoinHandle;
 
@@ -202,7 +223,7 @@ mod tests {
             grace,
         };
         let (stop, drop) = (stopping.clone(), dropping.clone());
-        let server = tokio::spawn(async move { serve(listener, router, limits, &stop, &drop).await });
+        let server = tokio::spawn(async move { serve(listener, router, None, limits, &stop, &drop).await });
         Running {
             address,
             stopping,

@@ -6,12 +6,11 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::future::{BoxFuture, Either};
-use http::StatusCode;
 use tower::{Service, ServiceExt, service_fn};
 
-use crate::{AppState, api, edge, health, metrics, pull, scim};
+use crate::{AppState, api, console, edge, health, metrics, pull, scim, signin};
 
 /// The whole application.
 ///
@@ -37,11 +36,12 @@ impl App {
             .merge(health::router())
             .merge(metrics::router())
             .merge(pull::hooks::router())
-            .fallback(unknown);
-        let others = Router::new()
-            .merge(api::router(&state))
-            .merge(others)
-            .with_state(state.clone());
+            .merge(signin::router(&state));
+        let api = api::router(&state).with_state(state.clone());
+        let others = others
+            .with_state(state.clone())
+            .merge(api.clone())
+            .fallback_service(console::router(&state, api));
         Self(Arc::new(Endpoints { state, others }))
     }
 }
@@ -74,12 +74,4 @@ impl Service<Request> for App {
             Ok(answer.await)
         })
     }
-}
-
-async fn unknown() -> Response {
-    (
-        StatusCode::NOT_FOUND,
-        "there is nothing here; SCIM roots are /scim/<source>/v2\n",
-    )
-        .into_response()
 }

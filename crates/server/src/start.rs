@@ -15,9 +15,10 @@ use crate::apply::Sources;
 use crate::config::{Config, ConfigError, ConfiguredSource, Rules};
 use crate::mail::Mail;
 use crate::pull::Readers;
+use crate::signin::SignIn;
 use crate::state::Shared;
 use crate::webhook::Webhooks;
-use crate::{AppState, PushSource, metrics};
+use crate::{AppState, PushSource, console, metrics, signin};
 
 /// Why a program cannot start to work.
 #[derive(Debug, thiserror::Error)]
@@ -68,14 +69,15 @@ pub async fn state(
     rules: &Rules,
     public_url: &str,
 ) -> Result<AppState, StartError> {
-    let mut fresh = [0; 32];
-    getrandom::fill(&mut fresh).expect("the operating system gives randomness");
-    let (secret, rows) = engine
+    let mut fresh = [[0; 32]; 2];
+    getrandom::fill(fresh.as_flattened_mut()).expect("the operating system gives randomness");
+    let (secret, sign_in, rows) = engine
         .storage()
         .write(move |tx| {
             Box::pin(async move {
-                let secret = query::keyring::get_or_insert(tx, "scim_cursor", fresh).await?;
-                Ok::<_, StorageError>((secret, query::source::all(tx).await?))
+                let secret = query::keyring::get_or_insert(tx, "scim_cursor", fresh[0]).await?;
+                let sign_in = query::keyring::get_or_insert(tx, signin::KEY, fresh[1]).await?;
+                Ok::<_, StorageError>((secret, sign_in, query::source::all(tx).await?))
             })
         })
         .await?;
@@ -96,6 +98,9 @@ pub async fn state(
             config.server.auth_failures_per_minute,
         )),
         engine,
+        proxies: config.server.proxies()?.into(),
+        sign_in: Arc::new(SignIn::new(&config.sign_in, &sign_in)?),
+        news: console::news(),
         webhooks: Webhooks::new(&config.webhooks)?,
         mail: Mail::new(&config, public_url)?,
         config,

@@ -5,17 +5,20 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use usher_core::{Mode, ProvisioningAdapter, PushProfile, SourceName};
 use usher_engine::Engine;
 use usher_scim::cursor::CursorKey;
 use usher_storage::SourceKey;
+use usher_webhook::Network;
 
 use crate::access::Access;
 use crate::config::Config;
 use crate::mail::Mail;
 use crate::pull::Readers;
 use crate::pull::hooks::Gate;
+use crate::signin::SignIn;
 use crate::webhook::Webhooks;
 
 /// What handlers share. Cheap to clone.
@@ -48,6 +51,12 @@ pub struct Shared {
     pub readers: Readers,
     /// Who may come in.
     pub access: Arc<Access>,
+    /// The proxies that are believed.
+    pub(crate) proxies: Arc<[Network]>,
+    /// Who signs in to the console, and how.
+    pub(crate) sign_in: Arc<SignIn>,
+    /// The newest place of the feed that open pages were told.
+    pub(crate) news: watch::Sender<i64>,
     /// How events are delivered.
     pub webhooks: Webhooks,
     /// How events are told by e-mail.

@@ -10,7 +10,7 @@ use url::Url;
 use usher_core::Timestamp;
 
 use crate::SignInError;
-use crate::connection::{CallError, Connection, may_be_called};
+use crate::connection::{Connection, may_be_called};
 
 /// How long what was read is used.
 const FRESH: Duration = Duration::from_secs(3600);
@@ -36,7 +36,7 @@ struct State {
 pub(crate) struct Known {
     pub(crate) metadata: CoreProviderMetadata,
     /// Where its endpoints are: nothing else is called.
-    pub(crate) origins: Vec<Url>,
+    pub(crate) origins: Arc<[Url]>,
     read: Timestamp,
 }
 
@@ -117,12 +117,11 @@ impl Discovery {
             return Err(unreachable(format!("{place} speaks for another issuer, {said}")));
         }
         let origins = endpoints(&issuer, &metadata).map_err(unreachable)?;
-        let connection = &self.connection;
-        let fetch = async |request| connection.call(&origins, request).await;
-        let keys = fetch_keys(&metadata, fetch).await.map_err(unreachable)?;
+        let keys = fetch_keys(&metadata, &self.connection, &origins).await;
+        let keys = keys.map_err(unreachable)?;
         Ok(Known {
             metadata: metadata.set_jwks(keys),
-            origins,
+            origins: origins.into(),
             read: now,
         })
     }
@@ -130,14 +129,16 @@ impl Discovery {
 
 async fn fetch_keys(
     metadata: &CoreProviderMetadata,
-    call: impl AsyncFn(HttpRequest) -> Result<openidconnect::HttpResponse, CallError>,
+    connection: &Connection,
+    origins: &[Url],
 ) -> Result<CoreJsonWebKeySet, String> {
     let place = metadata.jwks_uri().url();
     let request = http::Request::get(place.as_str())
         .header(http::header::ACCEPT, "application/json")
         .body(Vec::new())
         .map_err(|error| error.to_string())?;
-    let answer = call(request).await.map_err(|error| format!("{place}: {error}"))?;
+    let answer = connection.call(origins, request).await;
+    let answer = answer.map_err(|error| format!("{place}: {error}"))?;
     if answer.status() != http::StatusCode::OK {
         return Err(format!("{place} answered {}", answer.status()));
     }

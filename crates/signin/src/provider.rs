@@ -1,6 +1,7 @@
 //! One OpenID Connect provider: a sign-in begun, and ended.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -198,13 +199,11 @@ impl Provider {
         })
     }
 
-    /// The code, if this is the end of the sign-in that was begun.
-    fn code(
-        &self,
-        attempt: &Attempt,
-        returned: &Returned,
-        now: Timestamp,
-    ) -> Result<AuthorizationCode, SignInError> {
+    /// Whether what came back is the end of this attempt, in time. Nothing is called.
+    ///
+    /// # Errors
+    /// [`SignInError::Foreign`].
+    pub fn belongs(&self, attempt: &Attempt, returned: &Returned, now: Timestamp) -> Result<(), SignInError> {
         if attempt.provider != self.settings.name {
             return Err(SignInError::Foreign("it was begun with another provider"));
         }
@@ -217,6 +216,17 @@ impl Provider {
         {
             return Err(SignInError::Foreign("another issuer answers"));
         }
+        Ok(())
+    }
+
+    /// The code, if this is the end of the sign-in that was begun.
+    fn code(
+        &self,
+        attempt: &Attempt,
+        returned: &Returned,
+        now: Timestamp,
+    ) -> Result<AuthorizationCode, SignInError> {
+        self.belongs(attempt, returned, now)?;
         if let Some(code) = &returned.error {
             return Err(SignInError::Denied {
                 code: bounded(code),
@@ -240,9 +250,11 @@ impl Provider {
         let client = CoreClient::from_provider_metadata(known.metadata.clone(), self.client_id(), secret)
             .set_redirect_uri(RedirectUrl::from_url(callback.clone()))
             .set_auth_type(authentication(known));
-        let http =
-            async |request: HttpRequest| self.discovery.connection().call(&known.origins, request).await;
-        let http = |request| Box::pin(http(request));
+        let (connection, origins) = (self.discovery.connection().clone(), Arc::clone(&known.origins));
+        let http = move |request: HttpRequest| {
+            let (connection, origins) = (connection.clone(), Arc::clone(&origins));
+            async move { connection.call(&origins, request).await }
+        };
         let answer = client
             .exchange_code(code)
             .map_err(|error| SignInError::Unreachable(error.to_string()))?

@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use usher_core::{JwtKeyId, Role, SourceName, SourceState, Timestamp, TokenId};
+use usher_core::{JwtKeyId, Role, SessionId, SourceName, SourceState, Timestamp, TokenId};
 use usher_engine::Engine;
 use usher_storage::query::token::TokenRow;
 use usher_storage::{SourceKey, StorageError, query};
+use uuid::Uuid;
 
 pub use issue::{
     IssuedToken, KeyRequest, Purpose, TokenRequest, issue_token, register_key, revoke_key, revoke_token,
@@ -70,14 +71,34 @@ pub struct SourceCaller {
 /// A person or program that may use the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleCaller {
-    /// The token.
-    pub token: TokenId,
+    /// What they came with.
+    pub credential: Credential,
     /// What it may do.
     pub role: Role,
     /// Where it is used, in words; the actor of what it does.
     pub label: String,
     /// Whom it acts for.
     pub subject: Option<String>,
+}
+
+/// What a caller of the API came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A token of their own.
+    Token(TokenId),
+    /// A session of the console.
+    Session(SessionId),
+}
+
+impl Credential {
+    /// Whose the idempotency keys are that a caller sends.
+    #[must_use]
+    pub const fn owner(self) -> Uuid {
+        match self {
+            Self::Token(id) => id.as_uuid(),
+            Self::Session(id) => id.as_uuid(),
+        }
+    }
 }
 
 /// Why somebody does not come in. The texts never tell whether a source exists.
@@ -198,7 +219,7 @@ impl Access {
         let role = token.row.role.ok_or(AccessError::NotForRoles)?;
         token.uses.note(now);
         Ok(RoleCaller {
-            token: token.row.id,
+            credential: Credential::Token(token.row.id),
             role,
             label: token.row.label.clone(),
             subject: token.row.subject.clone(),

@@ -23,6 +23,7 @@ mod problem;
 pub(crate) mod restores;
 mod roles;
 pub(crate) mod rooms;
+mod sessions;
 pub(crate) mod sources;
 mod tokens;
 pub mod view;
@@ -171,6 +172,7 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .merge(tokens::router())
         .merge(webhooks::router())
         .merge(notifications::router())
+        .merge(sessions::router())
 }
 
 async fn description() -> Response {

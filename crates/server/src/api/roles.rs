@@ -24,6 +24,8 @@ const VENDOR: &[Role] = &[Support, Admin];
 const VENDOR_AND_PORTAL: &[Role] = &[Support, Admin, App];
 const PORTAL: &[Role] = &[App, Admin];
 const ADMIN: &[Role] = &[Admin];
+/// Everybody who signs in; the handlers see to it that only an administrator gets at others' sessions.
+const PEOPLE: &[Role] = &[Viewer, Requester, It, Support, Admin];
 
 /// Method and path of each endpoint, and who may call it. What is not in here is answered 404 or 405.
 pub const TABLE: &[(&str, &str, &[Role])] = &[
@@ -124,6 +126,9 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/tokens", ADMIN),
     ("GET", "/tokens/{token}", ADMIN),
     ("POST", "/tokens/{token}/revoke", ADMIN),
+    ("GET", "/sessions", PEOPLE),
+    ("POST", "/sessions/revoke", PEOPLE),
+    ("POST", "/sessions/{session}/revoke", PEOPLE),
     ("GET", "/webhooks", ADMIN),
     ("POST", "/webhooks", ADMIN),
     ("GET", "/webhooks/{webhook}", ADMIN),
@@ -140,7 +145,7 @@ pub const TABLE: &[(&str, &str, &[Role])] = &[
     ("POST", "/notifications/{mail}/retry", ADMIN),
 ];
 
-/// Lets a request pass whose token has a role of the table.
+/// Lets a request pass whose token or session has a role of the table.
 ///
 /// # Errors
 /// No such endpoint or method, no valid token, or another role: in this order.
@@ -153,12 +158,16 @@ pub(super) async fn authorise(
     let Some(allowed) = allowed else {
         return Ok(next.run(request).await);
     };
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let caller: Caller = state
-        .access
-        .role(request.headers(), peer)
-        .await
-        .map_err(refused)?;
+    // Pages of the console call in the name of whoever is signed in; nobody else can put a caller there.
+    let known = request.extensions().get::<Caller>().cloned();
+    let caller = match known {
+        Some(caller) => caller,
+        None => {
+            let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+            let caller = state.access.role(request.headers(), peer).await;
+            caller.map_err(refused)?
+        }
+    };
     if !allowed.contains(&caller.role) {
         return Err(ApiError::Forbidden {
             role: caller.role,

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::view::{HoldDetails, PlanView, PolicyPlanView, RestorePlanView, RetirePlanView};
 use super::{ApiError, Caller};
+use crate::access::Credential;
 use crate::{AppState, RequestId};
 
 /// The largest JSON body of the API.
@@ -103,15 +104,15 @@ impl<B: Input> Write<B> {
             + 'static,
     {
         let (body, work) = (self.body, Arc::new(work));
-        let keyed = Arc::new((self.caller.token, self.key, self.digest));
+        let keyed = Arc::new((self.caller.credential.owner(), self.key, self.digest));
         let (answer, replayed) = self
             .engine
             .write(self.cause, move |unit| {
                 let (body, work, keyed) = (Arc::clone(&body), Arc::clone(&work), Arc::clone(&keyed));
                 Box::pin(async move {
-                    let (token, key, digest) = &*keyed;
+                    let (owner, key, digest) = &*keyed;
                     if let Some(key) = key
-                        && let Some(answer) = earlier(unit, *token, key, digest).await?
+                        && let Some(answer) = earlier(unit, *owner, key, digest).await?
                     {
                         return Ok((answer, true));
                     }
@@ -124,7 +125,7 @@ impl<B: Input> Write<B> {
                     if let Some(key) = key {
                         let now = unit.now();
                         idempotency::forget(unit.tx(), now.minus(KEPT)).await?;
-                        idempotency::keep(unit.tx(), *token, key, &answer, now).await?;
+                        idempotency::keep(unit.tx(), *owner, key, &answer, now).await?;
                     }
                     Ok::<_, ApiError>((answer, false))
                 })
@@ -206,12 +207,12 @@ plans!(
 
 async fn earlier(
     unit: &mut Unit<'_, '_>,
-    token: usher_core::TokenId,
+    owner: uuid::Uuid,
     key: &str,
     digest: &[u8; 32],
 ) -> Result<Option<AnswerRow>, ApiError> {
     let after = unit.now().minus(KEPT);
-    match idempotency::find(unit.tx(), token, key, after).await? {
+    match idempotency::find(unit.tx(), owner, key, after).await? {
         Some(answer) if answer.digest == digest => Ok(Some(answer)),
         Some(_) => Err(ApiError::KeyReused),
         None => Ok(None),
@@ -285,7 +286,10 @@ impl<B: Input> FromRequest<AppState> for Write<B> {
 /// Who asks, by which request, and why.
 pub(super) fn cause(caller: &Caller, extensions: &Extensions, reason: Option<&str>) -> Cause {
     Cause {
-        actor: Actor::Token(caller.label.clone()),
+        actor: match caller.credential {
+            Credential::Token(_) => Actor::Token(caller.label.clone()),
+            Credential::Session(_) => Actor::Console(caller.label.clone()),
+        },
         request_id: extensions.get::<RequestId>().map(|id| id.0.to_string()),
         reason: reason.map(str::to_owned),
     }

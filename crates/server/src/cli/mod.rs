@@ -1,6 +1,7 @@
 //! The command line. Each verb has a file; `--json` makes any of them print JSON.
 
 mod act;
+mod admin;
 mod backup;
 mod config;
 mod context;
@@ -64,6 +65,8 @@ enum Command {
     Config(config::Arguments),
     /// Make, list and revoke access tokens.
     Token(token::Arguments),
+    /// Make and replace passwords of local administrators of the console.
+    Admin(admin::Arguments),
     /// Register, list and revoke keys with which a customer signs access tokens.
     Key(key::Arguments),
     /// Order rooms, and see orders through to the room in use.
@@ -164,6 +167,7 @@ pub(crate) fn run(usher: &Usher, arguments: impl IntoIterator<Item = OsString>) 
         Command::Serve(arguments) => serve::run(&context, &arguments),
         Command::Config(arguments) => config::run(&context, &arguments),
         Command::Token(arguments) => token::run(&context, &arguments),
+        Command::Admin(arguments) => admin::run(&context, &arguments),
         Command::Key(arguments) => key::run(&context, &arguments),
         Command::Order(arguments) => order::run(&context, arguments),
         Command::Room(arguments) => room::run(&context, arguments),

@@ -16,6 +16,8 @@ use crate::access::{Purpose, TokenRequest, issue_token};
 use crate::apply::Sources;
 use crate::config::{Config, Loaded, Rules};
 use crate::router::App;
+use crate::signin::{ADMINISTRATOR, set_password};
+use crate::tls::Tls;
 use crate::{jobs, lifecycle, logging, start};
 
 #[derive(Debug, clap::Args)]
@@ -33,11 +35,14 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
     let address = listener
         .local_addr()
         .map_err(|error| CliError::Failed(error.to_string()))?;
+    let tls = config.server.tls.as_ref().map(|tls| Tls::read(&tls.certificate, &tls.key));
+    let tls = tls.transpose().map_err(|error| CliError::Failed(error.to_string()))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let public_url = config
         .server
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
+        .unwrap_or_else(|| format!("{scheme}://{address}"));
     let limits = lifecycle::Limits {
         connections: config.server.max_connections,
         header_timeout: config.server.header_timeout.duration(),
@@ -55,10 +60,13 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
     let tracker = TaskTracker::new();
     jobs::spawn(&state, &tracker, &stopping);
     tokio::spawn(lifecycle::watch_signals(stopping.clone(), dropping.clone()));
+    if let Some(tls) = tls.clone() {
+        tracker.spawn(tls.watch(stopping.clone()));
+    }
 
-    context.output.line(&format!("listening on http://{address}"))?;
+    context.output.line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(server.address = %address, node.id = %engine.node(), "ready");
-    lifecycle::serve(listener, App::new(state), limits, &stopping, &dropping).await;
+    lifecycle::serve(listener, App::new(state), tls, limits, &stopping, &dropping).await;
     tracker.close();
     tokio::select! {
         () = tracker.wait() => {}
@@ -110,8 +118,15 @@ async fn welcome(
     let cause = || Cause::new(Actor::Usher("first start".into()));
     let pushing = issue_token(engine, cause(), request(Purpose::Source(source.name.clone()))).await?;
     let administrator = issue_token(engine, cause(), request(Purpose::Role(Role::Admin))).await?;
+    let password = set_password(engine, cause(), ADMINISTRATOR, false).await?;
+    let password = password.map_or_else(
+        || "as set before".to_owned(),
+        |password| password.expose().to_owned(),
+    );
     output.line(&format!(
-        "SCIM URL:    {public_url}/scim/{}/v2\nSCIM token:  {}\nAdmin token: {}\nThese tokens are shown once.",
+        "Console:     {public_url}/\nSign in as:  {ADMINISTRATOR}\nPassword:    {password}\n\
+         SCIM URL:    {public_url}/scim/{}/v2\nSCIM token:  {}\nAdmin token: {}\n\
+         The password and these tokens are shown once.",
         source.name, pushing.token, administrator.token
     ))
 }

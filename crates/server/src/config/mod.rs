@@ -8,10 +8,12 @@ mod notifications;
 mod period;
 mod rules;
 mod schema;
+mod sign_in;
 mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ pub use notifications::{Notifications, Protection, Smtp};
 pub use period::Period;
 pub use rules::{ConfiguredSource, Rules};
 pub use schema::json_schema;
+pub use sign_in::{SignIn, SignInProvider, SignInRule};
 pub use webhooks::{Hidden, Webhooks};
 
 /// The whole configuration.
@@ -34,6 +37,8 @@ pub struct Config {
     pub organisation: Organisation,
     /// The HTTP server.
     pub server: Server,
+    /// Who may use the console.
+    pub sign_in: SignIn,
     /// The SCIM endpoint.
     pub scim: Scim,
     /// The database.
@@ -78,6 +83,12 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The URL that others reach this server by, without a slash at its end. SCIM answers point there.
     pub public_url: Option<String>,
+    /// The networks of proxies in front of this server. What they say in `X-Forwarded-For` and `X-Forwarded-Proto` is believed,
+    /// and nobody else's word.
+    pub trusted_proxies: Vec<String>,
+    /// The certificate to encrypt connections with; without one, a proxy in front does it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// How long one request may take.
     pub request_timeout: Period,
     /// How long a client may take to send the head of a request.
@@ -92,6 +103,16 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// How many refused tokens a minute one address may bring before it is answered 429.
     pub auth_failures_per_minute: u32,
+}
+
+/// TLS without a proxy. The files are read again when they change, and at the signal HUP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// The file with the certificate in PEM, those of its authorities behind it.
+    pub certificate: PathBuf,
+    /// The file with its private key in PEM.
+    pub key: PathBuf,
 }
 
 /// The SCIM endpoint.
@@ -252,6 +273,7 @@ impl Default for Config {
         Self {
             organisation: Organisation::default(),
             server: Server::default(),
+            sign_in: SignIn::default(),
             scim: Scim::default(),
             storage: Storage::default(),
             sources: Vec::new(),
@@ -265,11 +287,30 @@ impl Default for Config {
     }
 }
 
+impl Server {
+    /// The proxies that are believed.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`].
+    pub(crate) fn proxies(&self) -> Result<Vec<usher_webhook::Network>, ConfigError> {
+        self.trusted_proxies
+            .iter()
+            .map(|text| {
+                text.parse().map_err(|error: usher_webhook::NetworkError| {
+                    ConfigError::invalid("server.trusted_proxies", error.to_string())
+                })
+            })
+            .collect()
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            trusted_proxies: Vec::new(),
+            tls: None,
             request_timeout: Period::seconds(50),
             header_timeout: Period::seconds(10),
             shutdown_grace: Period::seconds(20),

@@ -138,6 +138,8 @@ impl Config {
     fn check_limits(&self) -> Result<(), ConfigError> {
         self.webhooks.check()?;
         self.notifications.check()?;
+        self.sign_in.check()?;
+        self.server.proxies()?;
         for (key, url) in [
             ("server.public_url", &self.server.public_url),
             ("organisation.sso_url", &self.organisation.sso_url),

@@ -58,6 +58,18 @@ pub(super) enum ModeWord {
     Both,
 }
 
+/// What a person may do.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum PersonRoleWord {
+    Viewer,
+    Requester,
+    It,
+    Support,
+    Admin,
+}
+
 /// How the last steps of an order happen.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]

@@ -12,6 +12,7 @@ mod okta;
 mod protocol;
 mod pull;
 mod service;
+mod signin;
 mod tolerance;
 mod webhooks;
 mod world;

@@ -1,6 +1,7 @@
 //! Answers to writes that a client may repeat under the same key.
 
-use usher_core::{Timestamp, TokenId};
+use usher_core::Timestamp;
+use uuid::Uuid;
 
 use crate::{StorageError, Tx};
 
@@ -15,17 +16,18 @@ pub struct AnswerRow {
     pub body: String,
 }
 
-/// The answer that a token's key got after a moment.
+/// The answer that a caller's key got after a moment. The column that names the caller is called after tokens, whose keys came
+/// first.
 pub async fn find(
     tx: &mut Tx<'_>,
-    token: TokenId,
+    caller: Uuid,
     key: &str,
     after: Timestamp,
 ) -> Result<Option<AnswerRow>, StorageError> {
     let row = tx
         .query_opt(
             "SELECT digest, status, body FROM idempotency WHERE token_id = $1 AND key = $2 AND at_us > $3",
-            &[token.into(), key.into(), after.into()],
+            &[caller.into(), key.into(), after.into()],
         )
         .await?;
     row.map(|row| {
@@ -41,7 +43,7 @@ pub async fn find(
 /// Keeps an answer, in place of an older one of the same key.
 pub async fn keep(
     tx: &mut Tx<'_>,
-    token: TokenId,
+    caller: Uuid,
     key: &str,
     answer: &AnswerRow,
     now: Timestamp,
@@ -51,7 +53,7 @@ pub async fn keep(
          ON CONFLICT (token_id, key) DO UPDATE SET digest = excluded.digest, status = excluded.status,
             body = excluded.body, at_us = excluded.at_us",
         &[
-            token.into(),
+            caller.into(),
             key.into(),
             answer.digest.as_slice().into(),
             answer.status.into(),

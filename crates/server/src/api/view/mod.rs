@@ -11,6 +11,7 @@ mod policy;
 mod pull;
 mod restore;
 mod room;
+mod session;
 mod source;
 mod stay;
 mod token;
@@ -31,6 +32,7 @@ pub use pull::{
 };
 pub use restore::{RestoreDetails, RestorePlanView, RestoreView, restore_plan, restores, suggestion};
 pub use room::{ParkedView, RoomView, parked};
+pub use session::SessionView;
 pub use source::{GroupView, MemberView, SourceView, UserView};
 pub use stay::{ExplanationView, FreshnessView, GrantView, StayView, StrayView, explanation, stays};
 pub use token::{NewTokenView, TokenView};
