@@ -1,13 +1,16 @@
 //! The fields of an order, checked one by one.
 
 use usher_core::{GroupNaming, OrderId, RoomModel, SourceName};
+use usher_storage::query::group::GroupRow;
 use usher_storage::query::order::OrderRow;
-use usher_storage::{SourceKey, query};
+use usher_storage::query::source::SourceRow;
+use usher_storage::{SourceKey, Tx, query};
 use uuid::Uuid;
 
 use super::group_ref;
 use crate::EngineError;
 use crate::mapping::{GroupRef, active_source, check_ref, refuse_taken_group, resolve};
+use crate::policy::Policy;
 use crate::room::{check_features, check_name, check_text, refuse_taken_name};
 use crate::unit::Unit;
 
@@ -74,7 +77,7 @@ pub(super) async fn check(
     let checked = Checked {
         customer: check_text("customer", &fields.customer, CUSTOMER_LEN)?,
         room_name: check_name("room_name", &fields.room_name)?,
-        administrator: check_administrator(unit, &fields.administrator)?,
+        administrator: check_administrator(&unit.policy, &fields.administrator)?,
         all_content: fields.all_content,
         model: fields.model,
         features: fields.features,
@@ -84,30 +87,33 @@ pub(super) async fn check(
         expected: fields.expected,
     };
     check_features(&checked.features)?;
-    if !(1..=MOST_EXPECTED).contains(&checked.expected) {
-        let problem = format!(
-            "is {}: say how many people will come, at least 1",
-            checked.expected
-        );
-        return Err(EngineError::invalid("expected", problem));
-    }
-    refuse_duplicates(unit, &checked.room_name, &group, order).await?;
+    check_expected(checked.expected)?;
+    refuse_duplicates(unit.tx, &checked.room_name, &group, order).await?;
     Ok(checked)
+}
+
+/// How many people may be expected.
+pub(super) fn check_expected(expected: u32) -> Result<(), EngineError> {
+    if (1..=MOST_EXPECTED).contains(&expected) {
+        return Ok(());
+    }
+    let problem = format!("is {expected}: say how many people will come, at least 1");
+    Err(EngineError::invalid("expected", problem))
 }
 
 /// Checks again what may have been taken since.
 pub(super) async fn recheck(unit: &mut Unit<'_, '_>, order: &OrderRow) -> Result<(), EngineError> {
-    check_administrator(unit, &order.administrator)?;
-    refuse_duplicates(unit, &order.room_name, &group_ref(order), Some(order.id)).await
+    check_administrator(&unit.policy, &order.administrator)?;
+    refuse_duplicates(unit.tx, &order.room_name, &group_ref(order), Some(order.id)).await
 }
 
 /// An administrator's address: a company address of the organisation.
-pub(super) fn check_administrator(unit: &Unit<'_, '_>, address: &str) -> Result<String, EngineError> {
+pub(super) fn check_administrator(policy: &Policy, address: &str) -> Result<String, EngineError> {
     let address = check_address("administrator", address)?;
-    if !unit.policy.owns_address(&address) {
+    if !policy.owns_address(&address) {
         let problem = format!(
             "'{address}' is not an address of the organisation: use a company address in {}",
-            unit.policy.domains.join(", ")
+            policy.domains.join(", ")
         );
         return Err(EngineError::invalid("administrator", problem));
     }
@@ -132,14 +138,25 @@ pub(super) fn check_address(field: &'static str, address: &str) -> Result<String
 }
 
 async fn refuse_duplicates(
-    unit: &mut Unit<'_, '_>,
+    tx: &mut Tx<'_>,
     room_name: &str,
     group: &GroupRef,
     order: Option<OrderId>,
 ) -> Result<(), EngineError> {
-    let source = active_source(unit.tx, group.source).await?;
-    let resolved = resolve(unit.tx, group).await?;
-    let is_guid = Uuid::try_parse(&group.group).is_ok();
+    let source = active_source(tx, group.source).await?;
+    let resolved = resolve(tx, group).await?;
+    refuse_wrong_id(&source, group, resolved.as_ref())?;
+    refuse_other_orders_name(tx, room_name, order).await?;
+    refuse_taken_group(tx, group, resolved.as_ref(), order).await
+}
+
+/// Refuses an id that no group of a source that is pushed to can have.
+pub(super) fn refuse_wrong_id(
+    source: &SourceRow,
+    group: &GroupRef,
+    resolved: Option<&GroupRow>,
+) -> Result<(), EngineError> {
+    let is_guid = Uuid::try_parse(group.group.trim()).is_ok();
     // Providers that are read have ids of other forms too, and can be asked about them.
     if group.named_by == GroupNaming::Id && source.mode == "push" && !is_guid && resolved.is_none() {
         let problem = format!(
@@ -148,8 +165,17 @@ async fn refuse_duplicates(
         );
         return Err(EngineError::invalid("group", problem));
     }
-    refuse_taken_name(unit.tx, room_name).await?;
-    if let Some(other) = query::order::under_way_by_name(unit.tx, room_name).await?
+    Ok(())
+}
+
+/// Refuses a name that another room or another order has.
+pub(super) async fn refuse_other_orders_name(
+    tx: &mut Tx<'_>,
+    room_name: &str,
+    order: Option<OrderId>,
+) -> Result<(), EngineError> {
+    refuse_taken_name(tx, room_name).await?;
+    if let Some(other) = query::order::under_way_by_name(tx, room_name).await?
         && Some(other.id) != order
     {
         return Err(EngineError::refused(
@@ -158,5 +184,5 @@ async fn refuse_duplicates(
             "choose another name, or withdraw that order",
         ));
     }
-    refuse_taken_group(unit.tx, group, resolved.as_ref(), order).await
+    Ok(())
 }

@@ -50,7 +50,7 @@ impl Unit<'_, '_> {
         if is_over(before.state) {
             return Err(moved_on(&before));
         }
-        let administrator = fields::check_administrator(self, administrator)?;
+        let administrator = fields::check_administrator(&self.policy, administrator)?;
         if administrator == before.administrator {
             return Ok(before);
         }

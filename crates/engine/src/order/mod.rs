@@ -4,6 +4,7 @@
 //! `rejected` and `withdrawn`. Sync moves the last steps, people the others.
 
 mod accept;
+mod check;
 mod fields;
 mod finalise;
 mod logo;
@@ -18,6 +19,7 @@ use usher_storage::query::order::OrderRow;
 use usher_storage::{Tx, query};
 
 pub use accept::{Acceptance, BootstrapUser};
+pub use check::{Finding, OrderCheck, Verdict};
 pub use fields::OrderFields;
 pub use logo::Logo;
 pub use mail::OrderMail;
@@ -109,7 +111,7 @@ impl Engine {
             let requester = requester.clone();
             Box::pin(async move {
                 let mut views = Vec::new();
-                for row in query::order::page(tx, requester.as_deref(), after, limit).await? {
+                for row in query::order::page(tx, requester.as_deref(), false, after, limit).await? {
                     views.push(view(tx, row).await?);
                 }
                 Ok(views)

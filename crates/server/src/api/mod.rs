@@ -15,6 +15,7 @@ pub(crate) mod memberships;
 pub mod name;
 mod notifications;
 pub(crate) mod orders;
+mod overview;
 mod page;
 mod parameters;
 mod persons;
@@ -157,6 +158,7 @@ fn finish(method: &str, path: &str, operation: &mut Operation) {
 
 fn endpoints() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(overview::router())
         .merge(orders::router())
         .merge(rooms::router())
         .merge(mappings::router())

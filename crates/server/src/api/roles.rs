@@ -29,6 +29,9 @@ const PEOPLE: &[Role] = &[Viewer, Requester, It, Support, Admin];
 
 /// Method and path of each endpoint, and who may call it. What is not in here is answered 404 or 405.
 pub const TABLE: &[(&str, &str, &[Role])] = &[
+    ("GET", "/overview", READ),
+    ("GET", "/order-choices", ORDER),
+    ("POST", "/order-check", ORDER),
     ("GET", "/orders", READ_ORDERS),
     ("POST", "/orders", ORDER),
     ("GET", "/orders/{order}", READ_ORDERS),

@@ -303,7 +303,7 @@ fn list(context: &Context<'_>, requester: Option<String>) -> Result<(), CliError
         let requester = requester.clone();
         Box::pin(async move {
             let mut views = Vec::new();
-            for row in query::order::page(tx, requester.as_deref(), None, ALL).await? {
+            for row in query::order::page(tx, requester.as_deref(), false, None, ALL).await? {
                 views.push(order(tx, row).await?);
             }
             Ok(views)

@@ -104,10 +104,11 @@ pub async fn under_way_by_group(
     many(tx, sql, &[source.into(), group_ref.to_lowercase().into()]).await
 }
 
-/// Orders in the order of their making, of one requester or of all.
+/// Orders in the order of their making, of one requester or of all, those under way alone or all.
 pub async fn page(
     tx: &mut Tx<'_>,
     requester: Option<&str>,
+    open_only: bool,
     after: Option<OrderId>,
     limit: u32,
 ) -> Result<Vec<OrderRow>, StorageError> {
@@ -115,13 +116,56 @@ pub async fn page(
     match requester {
         Some(requester) => {
             let sql = select_order!(
-                "FROM room_order o WHERE o.requester = $1 AND o.id > $2 ORDER BY o.id LIMIT $3"
+                "FROM room_order o WHERE o.requester = $1 AND o.id > $2
+                   AND ($3 = 0 OR o.state NOT IN ('live', 'rejected', 'withdrawn')) ORDER BY o.id LIMIT $4"
             );
-            many(tx, sql, &[requester.to_lowercase().into(), after, limit.into()]).await
+            let requester = requester.to_lowercase();
+            many(
+                tx,
+                sql,
+                &[requester.into(), after, open_only.into(), limit.into()],
+            )
+            .await
         }
         None => {
-            let sql = select_order!("FROM room_order o WHERE o.id > $1 ORDER BY o.id LIMIT $2");
-            many(tx, sql, &[after, limit.into()]).await
+            let sql = select_order!(
+                "FROM room_order o WHERE o.id > $1
+                   AND ($2 = 0 OR o.state NOT IN ('live', 'rejected', 'withdrawn')) ORDER BY o.id LIMIT $3"
+            );
+            many(tx, sql, &[after, open_only.into(), limit.into()]).await
+        }
+    }
+}
+
+/// The same, the newest first.
+pub async fn newest(
+    tx: &mut Tx<'_>,
+    requester: Option<&str>,
+    open_only: bool,
+    before: Option<OrderId>,
+    limit: u32,
+) -> Result<Vec<OrderRow>, StorageError> {
+    let before = before.map_or(Value::Uuid(uuid::Uuid::max()), Value::from);
+    match requester {
+        Some(requester) => {
+            let sql = select_order!(
+                "FROM room_order o WHERE o.requester = $1 AND o.id < $2
+                   AND ($3 = 0 OR o.state NOT IN ('live', 'rejected', 'withdrawn')) ORDER BY o.id DESC LIMIT $4"
+            );
+            let requester = requester.to_lowercase();
+            many(
+                tx,
+                sql,
+                &[requester.into(), before, open_only.into(), limit.into()],
+            )
+            .await
+        }
+        None => {
+            let sql = select_order!(
+                "FROM room_order o WHERE o.id < $1
+                   AND ($2 = 0 OR o.state NOT IN ('live', 'rejected', 'withdrawn')) ORDER BY o.id DESC LIMIT $3"
+            );
+            many(tx, sql, &[before, open_only.into(), limit.into()]).await
         }
     }
 }

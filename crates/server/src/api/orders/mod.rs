@@ -1,5 +1,6 @@
 //! `/orders`: from the request for a new room to the room in use.
 
+mod check;
 mod fields;
 mod logo;
 mod steps;
@@ -34,6 +35,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(get, edit))
         .routes(routes!(mail))
         .routes(routes!(plan))
+        .merge(check::router())
         .merge(steps::router())
         .merge(logo::router())
 }
@@ -44,9 +46,15 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 struct Filter {
     /// Those of this requester alone, by address. A requester sees their own in any case.
     requester: Option<String>,
+    /// Those under way alone: neither live nor rejected nor withdrawn.
+    #[serde(default)]
+    open: bool,
+    /// The newest first.
+    #[serde(default)]
+    newest: bool,
 }
 
-/// Orders in the order of their making.
+/// Orders in the order of their making, or the newest first.
 #[utoipa::path(get, path = "/orders", tag = "orders", params(Filter, Paging),
     responses((status = 200, body = Page<OrderView>), Problems))]
 async fn list(
@@ -59,14 +67,18 @@ async fn list(
     let requester = match caller.role {
         // A requester's token without a subject belongs to nobody, who has no orders.
         Role::Requester => Some(caller.subject.unwrap_or_default()),
-        _ => filter.requester,
+        _ => filter.requester.clone(),
     };
     let page = state
         .engine
         .read(move |tx| {
-            let requester = requester.clone();
+            let (requester, open, newest) = (requester.clone(), filter.open, filter.newest);
             Box::pin(async move {
-                let rows = query::order::page(tx, requester.as_deref(), after, limit + 1).await?;
+                let requester = requester.as_deref();
+                let rows = match newest {
+                    true => query::order::newest(tx, requester, open, after, limit + 1).await?,
+                    false => query::order::page(tx, requester, open, after, limit + 1).await?,
+                };
                 let (rows, next) = Page::<OrderView>::cut(rows, limit, |row| row.id);
                 let mut items = Vec::with_capacity(rows.len());
                 for row in rows {

@@ -5,6 +5,7 @@ mod description;
 mod holds;
 mod idempotency;
 mod orders;
+mod overview;
 mod problems;
 mod reading;
 mod restores;
