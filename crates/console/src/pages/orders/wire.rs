@@ -147,6 +147,13 @@ impl Status {
 }
 
 impl SourceSays {
+    pub(crate) fn warning_sentences(&self) -> Vec<String> {
+        self.warnings
+            .iter()
+            .map(|text| crate::failure::sentence(text))
+            .collect()
+    }
+
     /// What it says of the group, as label and value.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         let Some(group) = &self.group else {
