@@ -13,6 +13,8 @@ const MAY_KNOW: &[(&str, May)] = &[
     ("usher-core", May::Know(&[])),
     ("usher-scim", May::Know(&[])),
     ("usher-outbound", May::Know(&["usher-core"])),
+    // It calls the API and nothing else.
+    ("usher-console", May::Know(&["usher-core"])),
     ("usher-webhook", May::Know(&["usher-core"])),
     ("usher-mail", May::Know(&["usher-core"])),
     ("usher-signin", May::Know(&["usher-core"])),
