@@ -1,9 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "the pages that use the rest land one after the other"
-)]
 
 mod access;
 mod assets;

@@ -27,14 +27,6 @@ pub(crate) fn mail_address(address: &str) -> &str {
     }
 }
 
-/// An `https:` or `http:` address as it is; of anything else, which a browser might run, the top of the page.
-pub(crate) fn web_address(address: &str) -> &str {
-    let is_web = ["https://", "http://"]
-        .iter()
-        .any(|scheme| address.starts_with(scheme));
-    if is_web { address } else { "#" }
-}
-
 /// A text, escaped for content and quoted attributes.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 

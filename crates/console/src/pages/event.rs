@@ -10,15 +10,12 @@ use crate::html::{PersonName, RoomName, word};
 /// An event of the audit list.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Event {
-    pub(super) id: String,
     #[serde(rename = "type")]
     kind: String,
     pub(super) time: Timestamp,
     pub(super) actor: String,
     #[serde(default)]
     pub(super) reason: Option<String>,
-    #[serde(default)]
-    pub(super) requestid: Option<String>,
     #[serde(default)]
     source: String,
     #[serde(default)]

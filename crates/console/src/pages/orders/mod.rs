@@ -11,7 +11,7 @@ use axum::Router;
 
 use crate::visit::Site;
 
-pub(crate) use wire::{Order, next_actor};
+pub(crate) use wire::Order;
 
 pub(super) fn router() -> Router<Site> {
     Router::new()

@@ -16,8 +16,6 @@ pub(crate) struct Restore {
     pub(crate) opened: Timestamp,
     pub(crate) closed: Option<Timestamp>,
     pub(crate) closing_reason: Option<String>,
-    #[serde(default)]
-    pub(crate) former: Option<Uuid>,
 }
 
 /// A restore with what may be restored, best first.

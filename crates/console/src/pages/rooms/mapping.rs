@@ -60,7 +60,6 @@ struct Group {
     other: Replacement,
     may_make: bool,
     may_confirm: bool,
-    q: String,
     available: Vec<Arrived>,
 }
 
@@ -168,7 +167,6 @@ async fn group(
         _ => None,
     };
     let sources: Page<Source> = visit.get("/sources").await?;
-    let q = visit.query("q");
     let available = match mapping.group.is_none() && !mapping.is("retired") {
         true => arrived(visit, &mapping.source).await?,
         false => Vec::new(),
@@ -191,7 +189,6 @@ async fn group(
         step,
         plan,
         other,
-        q,
         available,
     };
     Ok(page_with(status, &template))

@@ -46,12 +46,10 @@ pub(in crate::pages) struct Member {
     pub(in crate::pages) ended: Option<Timestamp>,
     pub(in crate::pages) end_reason: Option<String>,
     pub(in crate::pages) stray: Option<String>,
-    pub(in crate::pages) stray_since: Option<Timestamp>,
     pub(in crate::pages) hold: Option<Uuid>,
     pub(in crate::pages) owner: Option<String>,
     pub(in crate::pages) note: Option<String>,
     pub(in crate::pages) until: Option<Timestamp>,
-    pub(in crate::pages) version: i64,
 }
 
 impl Member {

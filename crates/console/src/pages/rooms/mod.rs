@@ -13,7 +13,7 @@ use axum::Router;
 
 use crate::visit::Site;
 
-pub(super) use change::{Because, end_of, optional};
+pub(super) use change::{Because, optional};
 pub(super) use members::{Member, file, moment};
 pub(super) use membership::Stay;
 

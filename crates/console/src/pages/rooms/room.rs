@@ -17,10 +17,8 @@ pub(super) struct Room {
     model: String,
     pub(super) features: Vec<String>,
     state: String,
-    pub(super) portal_id: Option<String>,
     url: Option<String>,
     pub(super) no_administrator_since: Option<Timestamp>,
-    pub(super) arrival_limit: Option<i64>,
     pub(super) created: Timestamp,
     #[serde(default)]
     counts: Counts,
@@ -61,11 +59,6 @@ impl Room {
     pub(super) fn is_archived(&self) -> bool {
         self.state == "archived"
     }
-
-    pub(super) fn is_preparing(&self) -> bool {
-        self.state == "preparing"
-    }
-
     pub(super) fn model(&self) -> String {
         word(&self.model)
     }
