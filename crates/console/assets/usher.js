@@ -137,28 +137,42 @@
   const same = (shown, now) => plain(shown.dataset.source ?? "") === plain(now.innerHTML);
   for (const region of document.querySelectorAll("[data-live][id]")) region.dataset.source = region.innerHTML;
 
-  // Live updates: news make the page ask for itself again, at most every two seconds.
+  // Live updates: news make the page ask for itself again. A page that nobody looks at asks for none: browsers open only a
+  // few connections to a site, and each tab would take one.
   if (document.body.dataset.place && document.querySelector("[data-live][id]") && "EventSource" in window) {
     const state = document.getElementById("live-state");
-    const source = new EventSource(`/live?after=${encodeURIComponent(document.body.dataset.place)}`);
+    let place = document.body.dataset.place;
+    let source = null;
     let waiting = false;
-    let broken = false;
+    let last = -Infinity;
+    const tell = (text) => { if (state && state.textContent !== text) state.textContent = text; };
     const refresh = async () => {
       waiting = false;
-      if (document.hidden) { broken = true; return; }
+      last = performance.now();
       const page = await fetchPage(location.href);
-      if (page) swap(page, (region) => !region.dataset.still);
+      if (page) swap(page, (region) => !("still" in region.dataset));
     };
-    const soon = () => {
-      if (waiting) return;
-      waiting = true;
-      setTimeout(refresh, 400);
+    const open = () => {
+      if (source || document.hidden) return;
+      source = new EventSource(`/live?after=${encodeURIComponent(place)}`);
+      source.addEventListener("open", () => tell(""));
+      source.addEventListener("error", () => tell("Not connected: what you see may be old."));
+      source.addEventListener("news", (event) => {
+        place = event.data;
+        if (waiting) return;
+        waiting = true;
+        // Some pages ask an identity provider: not more often than every five seconds.
+        setTimeout(refresh, Math.max(400, last + 5000 - performance.now()));
+      });
     };
-    source.addEventListener("news", soon);
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && broken) { broken = false; soon(); } });
-    source.addEventListener("open", () => { if (state) state.textContent = ""; });
-    source.addEventListener("error", () => { if (state) state.textContent = "Not connected: what you see may be old."; });
-    addEventListener("pagehide", () => source.close());
+    const close = () => {
+      if (source) source.close();
+      source = null;
+    };
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", open);
+    open();
   }
 
   // Keyboard: "/" goes to the search field, Escape closes an open form.
