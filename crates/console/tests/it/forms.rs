@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use http::Request;
 use serde_json::json;
 use usher_core::Role;
 
-use crate::canned::{Canned, get, post};
+use crate::canned::{CSRF, Canned, get, post, send};
 
 const DRAFT: &str = "018f3a00-0000-7000-8000-000000000001";
 const SUBMITTED: &str = "018f3a00-0000-7000-8000-000000000002";
@@ -79,6 +81,37 @@ async fn what_was_typed_stays_when_the_order_is_refused() {
         body.get("requester").is_none(),
         "a requester orders for themselves: {body}"
     );
+}
+
+#[tokio::test]
+async fn a_logo_that_is_refused_leaves_the_order_and_says_why() {
+    let problem = json!({
+        "title": "Something is not as it should be", "status": 422, "code": "invalid", "field": "logo",
+        "detail": "is no PNG, JPEG or SVG",
+    });
+    let canned = Canned::new().with("POST /orders", 201, canned_order(DRAFT)).with(
+        &format!("PUT /orders/{DRAFT}/logo"),
+        422,
+        problem,
+    );
+    let canned = Arc::new(canned);
+    let part = |name: &str, more: &str, value: &str| {
+        format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{value}\r\n")
+    };
+    let body = [
+        part("csrf", "", CSRF),
+        part("room_name", "", "Risk Committee"),
+        part("logo", "; filename=\"../../etc/passwd\"", "GIF89a"),
+        "--edge--\r\n".to_owned(),
+    ];
+    let request = Request::post("/orders")
+        .header("content-type", "multipart/form-data; boundary=edge")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from(body.concat()))
+        .expect("a request");
+    let shown = send(&canned, Some(Role::It), request).await;
+    assert_eq!(shown.status, 422, "{}", shown.text);
+    assert!(shown.text.contains("Is no PNG, JPEG or SVG.") && shown.text.contains("Send the order"));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Order;
+use super::show::again;
 use crate::frame::Frame;
 use crate::html::{Badge, Tone};
 use crate::render::{page, page_with};
@@ -256,8 +257,10 @@ async fn create(visit: Visit, posted: Posted<Fields>) -> Result<Response, Failur
     match made {
         Ok(order) => {
             let at = format!("/orders/{}", order.id);
-            keep_logo(&visit, &at, logo).await?;
-            Ok(visit.done(&at, "order-made"))
+            match keep_logo(&visit, &at, logo).await {
+                Ok(()) => Ok(visit.done(&at, "order-made")),
+                Err(failure) => again(&visit, &order.id.to_string(), failure).await,
+            }
         }
         Err(failure) if failure.is_refusal() => show(&visit, fields, None, None, Some(&failure)).await,
         Err(failure) => Err(failure),
@@ -285,10 +288,10 @@ async fn change(
         Err(failure) => Err(failure),
     };
     match changed {
-        Ok(_) => {
-            keep_logo(&visit, &at, logo).await?;
-            Ok(visit.done(&at, "order-changed"))
-        }
+        Ok(_) => match keep_logo(&visit, &at, logo).await {
+            Ok(()) => Ok(visit.done(&at, "order-changed")),
+            Err(failure) => again(&visit, &order, failure).await,
+        },
         Err(failure) if failure.is_refusal() => show(&visit, fields, Some(order), None, Some(&failure)).await,
         Err(failure) => Err(failure),
     }
@@ -302,7 +305,7 @@ fn logo(posted: &Posted<Fields>) -> Option<Bytes> {
         .map(|file| file.bytes.clone())
 }
 
-/// A logo that is refused does not undo the order: the order's page takes another.
+/// A logo that is refused does not undo the order: its page says why, and takes another.
 async fn keep_logo(visit: &Visit, order: &str, logo: Option<Bytes>) -> Result<(), Failure> {
     if let Some(bytes) = logo {
         visit
