@@ -9,6 +9,7 @@ mod brake;
 mod by_hand;
 mod cli_beside_server;
 mod conformance;
+mod demo;
 mod durability;
 mod harness;
 mod lifecycle;

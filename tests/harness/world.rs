@@ -75,6 +75,17 @@ impl World {
         Server::start(command).await
     }
 
+    /// Starts the server as somebody does who wants to look around, and comes back when it answers.
+    pub async fn serve_demo(&self) -> Server {
+        let mut command = Command::new(&self.binary);
+        command.args(["serve", "--demo"]).current_dir(self.folder());
+        clean_environment(&mut command);
+        command
+            .env("USHER_SERVER__LISTEN", "127.0.0.1:0")
+            .env("TMPDIR", self.folder());
+        Server::start(command).await
+    }
+
     /// Starts the server under another program, such as a tracer.
     pub async fn serve_under(&self, program: &Path, args: &[&str]) -> Server {
         let inner = self.command(&["serve"]);

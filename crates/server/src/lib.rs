@@ -7,6 +7,8 @@ pub mod cli;
 mod client;
 pub mod config;
 mod console;
+#[cfg(feature = "demo")]
+mod demo;
 mod edge;
 mod health;
 mod jobs;

@@ -36,6 +36,21 @@ impl<'a> Context<'a> {
         Ok((loaded, rules))
     }
 
+    /// Reads a configuration that the program made itself.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and when a file is named beside it.
+    #[cfg(feature = "demo")]
+    pub(super) fn load_demo(&self, text: &str) -> Result<(Loaded, Rules), CliError> {
+        if self.file.is_some() {
+            let problem = "a demo has a configuration of its own: leave out --config and USHER_CONFIG";
+            return Err(CliError::Usage(problem.to_owned()));
+        }
+        let loaded = config::load_text(text, "the demo's configuration", utf8_environment())?;
+        let rules = loaded.config.check(self.usher.registry())?;
+        Ok((loaded, rules))
+    }
+
     /// The configured sources, to ask them from this process.
     ///
     /// # Errors

@@ -138,6 +138,13 @@ impl From<usher_storage::StorageError> for CliError {
 }
 
 impl CliError {
+    /// A demo that did not work out.
+    #[cfg(feature = "demo")]
+    #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+    fn from_demo(error: crate::demo::DemoError) -> Self {
+        Self::Failed(error.to_string())
+    }
+
     /// The exit code; the README lists them.
     fn code(&self) -> u8 {
         use usher_engine::EngineError;

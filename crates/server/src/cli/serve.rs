@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use usher_core::{Role, SystemClock};
+use usher_core::{Clock, Role, SystemClock};
 use usher_engine::{Actor, Cause, Engine};
 use usher_storage::{StorageError, query};
 
@@ -21,22 +22,84 @@ use crate::tls::Tls;
 use crate::{jobs, lifecycle, logging, start};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {}
-
-pub(super) fn run(context: &Context<'_>, _arguments: &Arguments) -> Result<(), CliError> {
-    let (loaded, rules) = context.load()?;
-    logging::start(&loaded.config.log)?;
-    runtime(true)?.block_on(serve(context, loaded, rules))
+pub(super) struct Arguments {
+    /// Try out with a made-up company and a fake Entra tenant: its last week is lived in some seconds, and everything is gone
+    /// when the server stops.
+    #[cfg(feature = "demo")]
+    #[arg(long)]
+    demo: bool,
 }
 
-async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<(), CliError> {
+/// What is done while the server is up, before people come; it gets the address.
+type Prelude<'p> = Box<dyn FnOnce(Engine, String) -> BoxFuture<'p, Result<(), CliError>> + 'p>;
+
+#[cfg_attr(
+    not(feature = "demo"),
+    expect(unused_variables, reason = "there is only one way to serve")
+)]
+pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> Result<(), CliError> {
+    #[cfg(feature = "demo")]
+    if arguments.demo {
+        return runtime(true)?.block_on(serve_demo(context));
+    }
+    let (loaded, rules) = context.load()?;
+    logging::start(&loaded.config.log)?;
+    runtime(true)?.block_on(serve(context, loaded, rules, Arc::new(SystemClock), None))
+}
+
+#[cfg(feature = "demo")]
+async fn serve_demo(context: &Context<'_>) -> Result<(), CliError> {
+    let demo = crate::demo::Demo::start().await.map_err(CliError::from_demo)?;
+    let (loaded, rules) = context.load_demo(&demo.config())?;
+    logging::start(&loaded.config.log)?;
+    let week: Prelude<'_> = Box::new(|engine, address| {
+        let demo = &demo;
+        Box::pin(async move {
+            let output = context.output;
+            output.line(
+                "a made-up company is set up, and a week of its life is lived; this takes some seconds",
+            )?;
+            demo.live(&engine, &address).await.map_err(CliError::from_demo)?;
+            let cause = || Cause::new(Actor::Usher("demo".into()));
+            let request = TokenRequest {
+                purpose: Purpose::Role(Role::Admin),
+                label: "demo".into(),
+                subject: None,
+                expires_in: None,
+            };
+            let token = issue_token(&engine, cause(), request).await?;
+            let password = set_password(&engine, cause(), ADMINISTRATOR, true).await?;
+            output.line(&format!(
+                "Console:     {address}/\nSign in as:  {ADMINISTRATOR}\nPassword:    {}\nAdmin token: {}\n\
+                 Look around; everything is gone when the server stops.",
+                password.as_ref().map_or("", |password| password.expose()),
+                token.token
+            ))
+        })
+    });
+    serve(context, loaded, rules, demo.clock(), Some(week)).await
+}
+
+async fn serve(
+    context: &Context<'_>,
+    loaded: Loaded,
+    rules: Rules,
+    clock: Arc<dyn Clock>,
+    prelude: Option<Prelude<'_>>,
+) -> Result<(), CliError> {
     let Loaded { config, file } = loaded;
     let listener = bind(config.server.listen).await?;
     let address = listener
         .local_addr()
         .map_err(|error| CliError::Failed(error.to_string()))?;
-    let tls = config.server.tls.as_ref().map(|tls| Tls::read(&tls.certificate, &tls.key));
-    let tls = tls.transpose().map_err(|error| CliError::Failed(error.to_string()))?;
+    let tls = config
+        .server
+        .tls
+        .as_ref()
+        .map(|tls| Tls::read(&tls.certificate, &tls.key));
+    let tls = tls
+        .transpose()
+        .map_err(|error| CliError::Failed(error.to_string()))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let public_url = config
         .server
@@ -49,10 +112,10 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
         grace: config.server.shutdown_grace.duration(),
     };
 
-    let engine = start::open(&config, Arc::new(SystemClock)).await?;
+    let engine = start::open(&config, clock).await?;
     start::apply(&engine, &rules, Sources::Exactly).await?;
     let state = start::state(engine.clone(), Arc::new(config), &rules, &public_url).await?;
-    if file.is_none() {
+    if file.is_none() && prelude.is_none() {
         welcome(context, &engine, &state.config, &public_url).await?;
     }
 
@@ -64,9 +127,20 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
         tracker.spawn(tls.watch(stopping.clone()));
     }
 
-    context.output.line(&format!("listening on {scheme}://{address}"))?;
+    context
+        .output
+        .line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(server.address = %address, node.id = %engine.node(), "ready");
-    lifecycle::serve(listener, App::new(state), tls, limits, &stopping, &dropping).await;
+    let serving = lifecycle::serve(listener, App::new(state), tls, limits, &stopping, &dropping);
+    let began = async {
+        let Some(prelude) = prelude else { return Ok(()) };
+        let began = prelude(engine.clone(), public_url.clone()).await;
+        if began.is_err() {
+            stopping.cancel();
+        }
+        began
+    };
+    let ((), began) = tokio::join!(serving, began);
     tracker.close();
     tokio::select! {
         () = tracker.wait() => {}
@@ -74,7 +148,7 @@ async fn serve(context: &Context<'_>, loaded: Loaded, rules: Rules) -> Result<()
     }
     engine.storage().clone().close().await;
     tracing::info!("stopped");
-    Ok(())
+    began
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {

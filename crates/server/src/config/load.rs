@@ -53,6 +53,23 @@ pub fn load(
     })
 }
 
+/// Reads a configuration that the program made itself, and applies the overrides among `environment`.
+///
+/// # Errors
+/// As [`load`].
+#[cfg(feature = "demo")]
+pub(crate) fn load_text(
+    text: &str,
+    name: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigError> {
+    let environment: BTreeMap<String, String> = environment.into_iter().collect();
+    Ok(Loaded {
+        config: read(text, name, &environment)?,
+        file: None,
+    })
+}
+
 fn read(text: &str, name: &str, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
     let overrides: Vec<(&String, &String)> = environment
         .iter()

@@ -21,6 +21,8 @@ use usher_core::{Level, Levels, Mode, Settings, SourceName};
 use usher_engine::Finalise;
 
 pub use error::ConfigError;
+#[cfg(feature = "demo")]
+pub(crate) use load::load_text;
 pub use load::{Loaded, load};
 pub use notifications::{Notifications, Protection, Smtp};
 pub use period::Period;

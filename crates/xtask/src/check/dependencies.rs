@@ -16,7 +16,6 @@ const MAY_KNOW: &[(&str, May)] = &[
     // It calls the API and nothing else.
     ("usher-console", May::Know(&["usher-core"])),
     ("usher-webhook", May::Know(&["usher-core"])),
-    ("usher-mail", May::Know(&["usher-core"])),
     ("usher-signin", May::Know(&["usher-core"])),
     ("usher-mail", May::Know(&["usher-core"])),
     ("usher-storage", May::Know(&["usher-core", "usher-scim"])),
@@ -39,7 +38,7 @@ const MAY_KNOW: &[(&str, May)] = &[
     ("usher-xtask", May::Know(&["usher-testpg"])),
 ];
 
-/// Crates that tests of any other may use, and nothing else.
+/// Crates that tests of any other may use, and nothing else but the server: its demo lives on the fakes.
 const FOR_TESTS: &[&str] = &["usher-fakes", "usher-testkit", "usher-testpg"];
 
 /// Crates that nothing depends on.
