@@ -143,10 +143,11 @@ pub(crate) async fn authorise(request: Request, next: Next) -> Result<Response, 
     } else {
         request.method().clone()
     };
+    // A program at a wrong address is told so, and not led to a page for people.
+    let path = path.ok_or(Failure::NotFound)?;
     let Some(viewer) = request.extensions().get::<Viewer>() else {
         return Ok(to_sign_in(&method, &request));
     };
-    let path = path.ok_or(Failure::NotFound)?;
     if may(viewer.role, method.as_str(), &path) {
         return Ok(next.run(request).await);
     }

@@ -87,11 +87,11 @@ impl<'w> Browser<'w> {
 
     /// Whether the console knows who this is.
     pub(super) async fn is_in(&mut self) -> bool {
-        let answer = self.get("/").await;
+        let answer = self.get("/orders").await;
         match answer.status.as_u16() {
             200 => true,
             303 => {
-                assert_eq!(answer.header(header::LOCATION), "/sign-in");
+                assert_eq!(answer.header(header::LOCATION), "/sign-in?next=%2Forders");
                 false
             }
             other => panic!("{other}: {}", String::from_utf8_lossy(&answer.body)),
@@ -135,7 +135,7 @@ impl<'w> Browser<'w> {
 
     /// The value that forms of this session carry.
     pub(super) async fn csrf(&mut self) -> String {
-        let page = self.get("/").await.expect(200);
+        let page = self.get("/orders").await.expect(200);
         let page = String::from_utf8(page.body).expect("text");
         let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
         rest.split_once('"').expect("its value").0.to_owned()

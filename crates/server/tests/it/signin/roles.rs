@@ -65,6 +65,16 @@ async fn nobody_sees_or_sends_anything_without_a_session() {
     }
 }
 
+#[tokio::test]
+async fn where_nothing_is_nothing_is_said_to_be() {
+    let (world, _provider) = with_provider("").await;
+    for (method, path) in [("GET", "/scm/idp/v2/Users"), ("POST", "/Users"), ("GET", "/nothing")] {
+        let mut browser = Browser::new(&world);
+        let answer = browser.send(http::Request::builder().method(method).uri(path), String::new()).await;
+        assert_eq!(answer.status, 404, "{method} {path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_form_is_taken_without_the_value_of_its_session() {
     let (world, _provider) = with_provider("").await;

@@ -110,10 +110,8 @@ async fn a_provider_that_is_taken_out_of_the_configuration_has_nobody_signed_in(
         &rules,
         "https://usher.example",
     );
-    let world = World {
-        router: usher_server::router(state.await.unwrap()),
-        ..world
-    };
+    let mut world = world;
+    world.router = usher_server::router(state.await.unwrap());
     let mut browser = Browser::new(&world);
     browser.cookies = cookies;
     assert!(!browser.is_in().await);
