@@ -83,7 +83,9 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, headers: &[(&str, &str)]) -> (String, bool) {
-        let proxies: Vec<Network> = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).into();
+        let proxies: Vec<Network> = ["10.0.0.0/8", "fd00::/8"]
+            .map(|text| text.parse().unwrap())
+            .into();
         let mut request = Request::new(());
         request.extensions_mut().insert(Peer(peer.parse().unwrap()));
         for (name, value) in headers {
@@ -92,7 +94,10 @@ mod tests {
         }
         see_through(&proxies, &mut request);
         let address = request.extensions().get::<Peer>().unwrap().0.ip();
-        (address.to_string(), request.extensions().get::<Encrypted>().is_some())
+        (
+            address.to_string(),
+            request.extensions().get::<Encrypted>().is_some(),
+        )
     }
 
     #[test]
@@ -102,7 +107,12 @@ mod tests {
             ("192.0.2.1:5", "203.0.113.9", "192.0.2.1", false),
             ("10.0.0.1:5", "203.0.113.9", "203.0.113.9", true),
             ("10.0.0.1:5", "1.1.1.1, 203.0.113.9", "203.0.113.9", true),
-            ("10.0.0.1:5", "1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9", true),
+            (
+                "10.0.0.1:5",
+                "1.1.1.1, 203.0.113.9, 10.0.0.2",
+                "203.0.113.9",
+                true,
+            ),
             ("10.0.0.1:5", "203.0.113.9:4711", "203.0.113.9", true),
             ("10.0.0.1:5", "[2001:db8::1]:4711", "2001:db8::1", true),
             ("[::ffff:10.0.0.1]:5", "2001:db8::1", "2001:db8::1", true),

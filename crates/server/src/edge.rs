@@ -64,7 +64,10 @@ pub(crate) async fn edge<F: Future<Output = Response>>(
     if is_https {
         // Browsers are told; programs keep to the URL that they were given.
         let headers = response.headers_mut();
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
     }
     let status = response.status();
     let elapsed = started.elapsed();

@@ -68,9 +68,15 @@ async fn nobody_sees_or_sends_anything_without_a_session() {
 #[tokio::test]
 async fn where_nothing_is_nothing_is_said_to_be() {
     let (world, _provider) = with_provider("").await;
-    for (method, path) in [("GET", "/scm/idp/v2/Users"), ("POST", "/Users"), ("GET", "/nothing")] {
+    for (method, path) in [
+        ("GET", "/scm/idp/v2/Users"),
+        ("POST", "/Users"),
+        ("GET", "/nothing"),
+    ] {
         let mut browser = Browser::new(&world);
-        let answer = browser.send(http::Request::builder().method(method).uri(path), String::new()).await;
+        let answer = browser
+            .send(http::Request::builder().method(method).uri(path), String::new())
+            .await;
         assert_eq!(answer.status, 404, "{method} {path}");
     }
 }
