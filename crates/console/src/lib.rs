@@ -6,7 +6,7 @@ mod backend;
 mod failure;
 mod flash;
 mod frame;
-pub mod html;
+mod html;
 mod live;
 mod pages;
 mod plan;
