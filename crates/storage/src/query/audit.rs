@@ -68,13 +68,7 @@ pub async fn by_actor(
              WHERE c.actor_kind = $1 AND c.actor = $2 AND c.id <= $3 AND (c.id < $3 OR e.seq < $4)
                  /*pg AND e.seq <= usher_horizon() */
              ORDER BY c.id DESC, e.seq DESC LIMIT $5",
-            &[
-                kind.into(),
-                name.into(),
-                change.into(),
-                seq.into(),
-                limit.into(),
-            ],
+            &[kind.into(), name.into(), change.into(), seq.into(), limit.into()],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()

@@ -31,6 +31,7 @@ pub mod pull_run;
 pub mod pulled;
 pub mod pulled_user;
 pub mod reminder;
+pub mod request_log;
 pub mod restore;
 pub mod room;
 pub mod room_list;
