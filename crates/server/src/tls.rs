@@ -101,11 +101,11 @@ impl Tls {
             let renewed = tokio::task::spawn_blocking(move || tls.renew(asked)).await;
             match renewed {
                 Ok(Ok(true)) => {
-                    tracing::info!("new connections are served with the certificate that was read now")
+                    tracing::info!("new connections are served with the certificate that was read now");
                 }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "the certificate is not renewed; the old one stays")
+                    tracing::error!(%error, "the certificate is not renewed; the old one stays");
                 }
                 Err(error) => tracing::error!(%error, "the certificate could not be looked at"),
             }

@@ -31,7 +31,7 @@ impl Cookies {
     }
 
     /// The secret of the session that the browser sends.
-    pub(super) fn session<'h>(self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(super) fn session(self, headers: &HeaderMap) -> Option<&str> {
         read(headers, self.session_name())
     }
 
