@@ -80,6 +80,17 @@ pub async fn of_membership(tx: &mut Tx<'_>, id: MembershipId) -> Result<Stay, En
     stay.ok_or_else(|| EngineError::not_found("membership", id))
 }
 
+/// The stays that memberships are, in the same order.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_memberships(
+    tx: &mut Tx<'_>,
+    memberships: Vec<MembershipRow>,
+) -> Result<Vec<Stay>, EngineError> {
+    stays(tx, memberships).await
+}
+
 /// The stays in a room that are over, by id.
 ///
 /// # Errors

@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How often open pages are told of what other processes did.
 const NEWS: Duration = Duration::from_secs(1);
+/// How often requests of identity providers are written down.
+const REQUESTS: Duration = Duration::from_secs(3);
 /// How often the uses of tokens are written down.
 const USES: Duration = Duration::from_secs(30);
 
@@ -27,6 +29,7 @@ const USES: Duration = Duration::from_secs(30);
 pub fn spawn(state: &AppState, tracker: &TaskTracker, stopping: &CancellationToken) {
     tracker.spawn(run_due(state.clone(), stopping.clone()));
     tracker.spawn(write_uses(state.clone(), stopping.clone()));
+    tracker.spawn(write_requests(state.clone(), stopping.clone()));
     tracker.spawn(gather_samples(state.clone(), stopping.clone()));
     tracker.spawn(tell_news(state.clone(), stopping.clone()));
     crate::pull::spawn(state, tracker, stopping);
@@ -93,6 +96,18 @@ async fn write_uses(state: AppState, stopping: CancellationToken) {
         write_uses_once(&state).await;
     }
     write_uses_once(&state).await;
+}
+
+async fn write_requests(state: AppState, stopping: CancellationToken) {
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(jittered(REQUESTS)))
+        .await
+        .is_some()
+    {
+        if let Err(error) = state.requests.write(&state.engine).await {
+            tracing::warn!(error = %crate::logging::chain(&error), "cannot write down what was sent lately");
+        }
+    }
 }
 
 async fn write_uses_once(state: &AppState) {

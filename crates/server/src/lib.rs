@@ -18,6 +18,7 @@ mod logging;
 pub mod mail;
 mod metrics;
 mod pull;
+mod requests;
 mod router;
 mod scim;
 mod signin;

@@ -107,6 +107,7 @@ pub async fn state(
         sources: Arc::new(sources),
         readers: Readers::new(rules),
         hooks: Arc::default(),
+        requests: Arc::default(),
         public_url: public_url.into(),
         stopping: CancellationToken::new(),
         cursor_key: CursorKey::new(&secret),

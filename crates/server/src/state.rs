@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::mail::Mail;
 use crate::pull::Readers;
 use crate::pull::hooks::Gate;
+use crate::requests::RequestLog;
 use crate::signin::SignIn;
 use crate::webhook::Webhooks;
 
@@ -66,6 +67,8 @@ pub struct Shared {
     /// Cancelled when the server begins to stop: long work ends at its next step.
     pub stopping: CancellationToken,
     pub(crate) hooks: Arc<Gate>,
+    /// What identity providers sent lately.
+    pub(crate) requests: Arc<RequestLog>,
     pub(crate) cursor_key: CursorKey,
     pub(crate) metrics: Option<Arc<PrometheusHandle>>,
 }

@@ -3,6 +3,7 @@
 mod bearer;
 mod issue;
 mod jwt;
+mod rotate;
 mod secret;
 mod throttle;
 
@@ -24,6 +25,7 @@ pub use issue::{
     IssuedToken, KeyRequest, Purpose, TokenRequest, issue_token, register_key, revoke_key, revoke_token,
 };
 pub use jwt::{JwtKey, JwtKeyError};
+pub use rotate::{Rotation, rotate_token};
 pub use secret::{Secret, hash};
 use throttle::Throttle;
 

@@ -5,16 +5,20 @@
     reason = "the macro that describes an endpoint names the types of its parameters with a path"
 )]
 
+mod audit;
+mod csv;
 mod directory;
 pub(crate) mod events;
 mod extract;
 mod grants;
 pub(crate) mod holds;
+mod keys;
 mod mappings;
 pub(crate) mod memberships;
 pub mod name;
 mod notifications;
 pub(crate) mod orders;
+mod organisation;
 mod overview;
 mod page;
 mod parameters;
@@ -23,6 +27,8 @@ pub(crate) mod policy;
 mod problem;
 pub(crate) mod restores;
 mod roles;
+mod room_list;
+mod room_members;
 pub(crate) mod rooms;
 mod sessions;
 pub(crate) mod sources;
@@ -161,6 +167,7 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .merge(overview::router())
         .merge(orders::router())
         .merge(rooms::router())
+        .merge(room_members::router())
         .merge(mappings::router())
         .merge(memberships::router())
         .merge(grants::router())
@@ -171,7 +178,10 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .merge(directory::router())
         .merge(policy::router())
         .merge(events::router())
+        .merge(audit::router())
+        .merge(organisation::router())
         .merge(tokens::router())
+        .merge(keys::router())
         .merge(webhooks::router())
         .merge(notifications::router())
         .merge(sessions::router())

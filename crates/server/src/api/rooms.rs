@@ -17,7 +17,8 @@ use utoipa_axum::routes;
 use super::extract::{Path, Query};
 use super::page::{Page, Paging};
 use super::problem::Problems;
-use super::view::{MembershipView, ParkedView, RoomView, StrayView, memberships, parked};
+use super::room_list::{self, RoomItemView, Which};
+use super::view::{ParkedView, RoomView, StrayView, parked};
 use super::write::{Because, Write, inputs};
 use super::{ApiError, name, words};
 use crate::AppState;
@@ -26,7 +27,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get))
-        .routes(routes!(members))
         .routes(routes!(strays))
         .routes(routes!(waiting))
         .routes(routes!(portal))
@@ -34,23 +34,15 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(reopen))
 }
 
-/// Rooms in the order of their creation, archived ones included.
-#[utoipa::path(get, path = "/rooms", tag = "rooms", params(Paging),
-    responses((status = 200, body = Page<RoomView>), Problems))]
+/// Rooms in the order of their creation, archived ones included; with `search`, `state` or `by_name` by name.
+#[utoipa::path(get, path = "/rooms", tag = "rooms", params(Which, Paging),
+    responses((status = 200, body = Page<RoomItemView>), Problems))]
 async fn list(
     State(state): State<AppState>,
+    Query(which): Query<Which>,
     Query(paging): Query<Paging>,
-) -> Result<Json<Page<RoomView>>, ApiError> {
-    let (limit, after) = (paging.limit()?, paging.after::<RoomId>()?);
-    let rows = state
-        .engine
-        .read(move |tx| Box::pin(query::room::page(tx, after, limit + 1)))
-        .await?;
-    let (rows, next) = Page::<RoomView>::cut(rows, limit, |row| row.id);
-    Ok(Json(Page {
-        items: rows.into_iter().map(RoomView::from).collect(),
-        next,
-    }))
+) -> Result<Json<Page<RoomItemView>>, ApiError> {
+    Ok(Json(room_list::page(&state.engine, which, &paging).await?))
 }
 
 /// A room that the portal has already.
@@ -89,56 +81,35 @@ async fn create(write: Write<NewRoomInput>) -> Result<Response, ApiError> {
         .await
 }
 
+/// What is told of a room.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Detail {
+    /// With counts of what it holds.
+    #[serde(default)]
+    counts: bool,
+}
+
 /// A room, by id or name.
-#[utoipa::path(get, path = "/rooms/{room}", tag = "rooms",
-    responses((status = 200, body = RoomView), Problems))]
-async fn get(State(state): State<AppState>, Path(room): Path<String>) -> Result<Json<RoomView>, ApiError> {
+#[utoipa::path(get, path = "/rooms/{room}", tag = "rooms", params(Detail),
+    responses((status = 200, body = RoomItemView), Problems))]
+async fn get(
+    State(state): State<AppState>,
+    Path(room): Path<String>,
+    Query(detail): Query<Detail>,
+) -> Result<Json<RoomItemView>, ApiError> {
     let view = state
         .engine
         .read(move |tx| {
             let room = room.clone();
-            Box::pin(async move { Ok::<_, ApiError>(name::room(tx, &room).await?.into()) })
-        })
-        .await?;
-    Ok(Json(view))
-}
-
-/// Which members.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Moment {
-    /// Who was in the room at this moment, instead of now (RFC 3339).
-    at: Option<String>,
-}
-
-/// Members of a room: now, or at a moment of the past.
-#[utoipa::path(get, path = "/rooms/{room}/members", tag = "rooms", params(Moment, Paging),
-    responses((status = 200, body = Page<MembershipView>), Problems))]
-async fn members(
-    State(state): State<AppState>,
-    Path(room): Path<String>,
-    Query(moment): Query<Moment>,
-    Query(paging): Query<Paging>,
-) -> Result<Json<Page<MembershipView>>, ApiError> {
-    let (limit, after) = (paging.limit()?, paging.after()?);
-    let at = moment.at.as_deref().map(parse_time).transpose()?;
-    let page = state
-        .engine
-        .read(move |tx| {
-            let room = room.clone();
             Box::pin(async move {
-                let room = name::room(tx, &room).await?.id;
-                let rows = match at {
-                    Some(at) => members_at(tx, room, at, after, limit + 1).await?,
-                    None => query::membership::page_active(tx, room, after, limit + 1).await?,
-                };
-                let (rows, next) = Page::<MembershipView>::cut(rows, limit, |row| row.person);
-                let items = memberships(tx, rows).await?;
-                Ok::<_, ApiError>(Page { items, next })
+                let rows = vec![name::room(tx, &room).await?];
+                let mut views = room_list::views(tx, rows, detail.counts).await?;
+                Ok::<_, ApiError>(views.pop().expect("there is a view for each row"))
             })
         })
         .await?;
-    Ok(Json(page))
+    Ok(Json(view))
 }
 
 /// Memberships as they were at a moment: with the level that they had then.
@@ -304,7 +275,8 @@ async fn reopen(Path(room): Path<String>, write: Write<Because>) -> Result<Respo
         .await
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, ApiError> {
+/// A moment of a query.
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, ApiError> {
     text.parse().map_err(|_| {
         ApiError::malformed(
             "at",

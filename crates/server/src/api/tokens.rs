@@ -19,17 +19,20 @@ use super::view::{NewTokenView, TokenView};
 use super::write::{Because, Write, inputs};
 use super::{ApiError, name, words};
 use crate::AppState;
-use crate::access::{Purpose, TokenRequest, issue_token, revoke_token};
+use crate::access::{Purpose, Rotation, TokenRequest, issue_token, revoke_token, rotate_token};
 use crate::config::Period;
 
 /// The longest label.
 const MAX_LABEL: usize = 200;
+/// How long a replaced token still works when the request does not say: long enough to change it at the provider by hand.
+const OVERLAP: Period = Period::seconds(7 * 24 * 3600);
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get))
         .routes(routes!(revoke))
+        .routes(routes!(rotate))
 }
 
 /// Every token, revoked ones included, oldest first.
@@ -86,12 +89,7 @@ async fn create(
     State(state): State<AppState>,
     write: Write<NewTokenInput>,
 ) -> Result<(StatusCode, Json<NewTokenView>), ApiError> {
-    if write.has_key() {
-        return Err(ApiError::malformed(
-            "Idempotency-Key",
-            "tokens are not made under a key, because their secret is not stored; revoke one that you lost",
-        ));
-    }
+    refuse_key(&write)?;
     let (body, cause) = write.into_parts();
     let purpose = match (&body.source, body.role) {
         (Some(source), None) => Purpose::Source(source.clone()),
@@ -127,6 +125,57 @@ async fn revoke(
     let (_, cause) = write.into_parts();
     revoke_token(&state.engine, cause, name::id("token", &token)?).await?;
     Ok(Json(shown(&state.engine, token).await?))
+}
+
+/// How a token is replaced.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TokenRotationInput {
+    /// How long the present one still works, such as `12h`; seven days when left out.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    overlap: Option<Period>,
+    /// How long the new one works, such as `90d`; as long as the present one was made for when left out.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    expires_in: Option<Period>,
+    /// Why, for the history.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+inputs!(TokenRotationInput);
+
+/// Makes a token for the same purpose as another one, which ends after the overlap. The secret is in this answer and nowhere
+/// else: an idempotency key is refused.
+#[utoipa::path(post, path = "/tokens/{token}/rotate", tag = "tokens", request_body = TokenRotationInput,
+    responses((status = 201, body = NewTokenView), Problems))]
+async fn rotate(
+    State(state): State<AppState>,
+    Path(token): Path<String>,
+    write: Write<TokenRotationInput>,
+) -> Result<(StatusCode, Json<NewTokenView>), ApiError> {
+    refuse_key(&write)?;
+    let (body, cause) = write.into_parts();
+    let rotation = Rotation {
+        token: name::id("token", &token)?,
+        overlap: body.overlap.unwrap_or(OVERLAP),
+        expires_in: body.expires_in,
+    };
+    let (id, secret) = rotate_token(&state.engine, cause, rotation).await?;
+    let about = shown(&state.engine, id.to_string()).await?;
+    let token = secret.expose().into();
+    Ok((StatusCode::CREATED, Json(NewTokenView { token, about })))
+}
+
+fn refuse_key<B: super::write::Input>(write: &Write<B>) -> Result<(), ApiError> {
+    if write.has_key() {
+        return Err(ApiError::malformed(
+            "Idempotency-Key",
+            "tokens are not made under a key, because their secret is not stored; revoke one that you lost",
+        ));
+    }
+    Ok(())
 }
 
 async fn shown(engine: &Engine, token: String) -> Result<TokenView, ApiError> {

@@ -19,15 +19,20 @@ mod shown;
 mod target;
 mod users;
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use axum::extract::Request;
 use axum::response::Response;
-use http::Method;
+use http::{HeaderValue, Method, Uri, header};
 use usher_core::{SourceName, SourceState};
 use usher_scim::ScimError;
 use usher_scim::schema::{GROUP_TYPE, ResourceType, USER_TYPE};
+use usher_storage::SourceKey;
 
 use crate::access::AccessError;
 use crate::lifecycle::Peer;
+use crate::requests::Answered;
 use crate::{AppState, RequestId};
 use answer::Answer;
 use call::{Call, Inputs};
@@ -48,16 +53,70 @@ pub(crate) fn is_scim_path(path: &str) -> bool {
 
 /// Answers every method on every such path.
 pub(crate) async fn serve(state: &AppState, request: Request, id: RequestId) -> Response {
+    let started = Instant::now();
+    let heading = Heading::of(state, &request, &id);
     match handle(state, request, id).await {
-        Ok(answer) => answer.into_response(),
-        Err(failure) => failure.into_response(),
+        Ok(answer) => {
+            let response = answer.into_response();
+            heading.remember(state, started, response.status().as_u16(), None);
+            response
+        }
+        Err(failure) => {
+            let why = failure.error.to_string();
+            heading.remember(state, started, failure.error.status, Some(why));
+            failure.into_response()
+        }
+    }
+}
+
+/// What is kept of a request to tell of it afterwards; nothing of one that names no source.
+struct Heading(Option<Kept>);
+
+struct Kept {
+    source: SourceKey,
+    method: Method,
+    uri: Uri,
+    agent: Option<HeaderValue>,
+    id: Arc<str>,
+}
+
+impl Heading {
+    fn of(state: &AppState, request: &Request, id: &RequestId) -> Self {
+        let name = request.uri().path().strip_prefix("/scim/");
+        let name = name.and_then(|rest| rest.split('/').next()?.parse::<SourceName>().ok());
+        let source = name.and_then(|name| state.sources.get(&name));
+        Self(source.map(|source| Kept {
+            source: source.key,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            agent: request.headers().get(header::USER_AGENT).cloned(),
+            id: Arc::clone(&id.0),
+        }))
+    }
+
+    fn remember(&self, state: &AppState, started: Instant, status: u16, reason: Option<String>) {
+        let Some(kept) = &self.0 else {
+            return;
+        };
+        let path = kept.uri.path();
+        state.requests.remember(&Answered {
+            source: kept.source,
+            at: state.engine.now(),
+            request_id: &kept.id,
+            agent: kept.agent.as_ref(),
+            method: kept.method.as_str(),
+            path: path.split_once("/v2").map_or(path, |(_, rest)| rest),
+            status,
+            took: started.elapsed(),
+            reason,
+        });
     }
 }
 
 async fn handle(state: &AppState, request: Request, id: RequestId) -> Result<Answer, Failure> {
     let (parts, body) = request.into_parts();
     let (source, target) = target::parse(parts.uri.path())?;
-    if target.is_discovery() && !parts.headers.contains_key(http::header::AUTHORIZATION) {
+    if target.is_discovery() && !parts.headers.contains_key(header::AUTHORIZATION) {
         // The same answer for every name, so that nobody learns which sources there are.
         target.allow(&parts.method)?;
         return discovery::answer(state, &source, &target, parts.uri.query());
@@ -74,7 +133,7 @@ async fn handle(state: &AppState, request: Request, id: RequestId) -> Result<Ans
     dispatch(&call, &parts.method, target, inputs).await
 }
 
-fn configured(state: &AppState, name: &SourceName) -> Result<std::sync::Arc<crate::PushSource>, Failure> {
+fn configured(state: &AppState, name: &SourceName) -> Result<Arc<crate::PushSource>, Failure> {
     let source = state
         .sources
         .get(name)
@@ -84,7 +143,7 @@ fn configured(state: &AppState, name: &SourceName) -> Result<std::sync::Arc<crat
             "this source is read by us and takes no pushes; set its mode to push or both",
         )));
     }
-    Ok(std::sync::Arc::clone(source))
+    Ok(Arc::clone(source))
 }
 
 async fn dispatch(call: &Call, method: &Method, target: Target, inputs: Inputs) -> Result<Answer, Failure> {

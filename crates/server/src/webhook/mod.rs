@@ -20,7 +20,7 @@ use crate::config::{self, ConfigError};
 pub(crate) use attempt::{Tested, failure, test};
 pub(crate) use endpoint::{Change, NewEndpoint, change, create, pause, remove, resume, rotate};
 pub(crate) use filter::Filter;
-pub(crate) use replay::{Replay, replay};
+pub(crate) use replay::{Replay, first_since, replay};
 pub(crate) use run::spawn;
 pub use turn::{Deliverer, Progress};
 

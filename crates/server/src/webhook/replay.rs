@@ -146,7 +146,7 @@ async fn in_range(
 }
 
 /// The first number whose event is of this moment or later, by bisection: events are numbered in the order of time, nearly.
-async fn first_since(tx: &mut Tx<'_>, place: i64, since: Timestamp) -> Result<i64, EngineError> {
+pub(crate) async fn first_since(tx: &mut Tx<'_>, place: i64, since: Timestamp) -> Result<i64, EngineError> {
     let (mut low, mut high) = (1, place + 1);
     while low < high {
         let middle = low + (high - low) / 2;

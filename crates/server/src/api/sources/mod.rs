@@ -1,6 +1,8 @@
 //! `/sources`: the connections to identity providers, and how fresh what they said is.
 
 mod pull;
+mod requests;
+mod setup;
 
 use axum::Json;
 use axum::extract::State;
@@ -28,6 +30,8 @@ pub(in crate::api) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(get))
         .routes(routes!(plan_retirement))
         .routes(routes!(retire))
+        .routes(routes!(setup::setup))
+        .routes(routes!(requests::list))
         .merge(pull::router())
 }
 

@@ -2,6 +2,7 @@
 
 mod cli;
 mod description;
+mod finding;
 mod holds;
 mod idempotency;
 mod orders;
