@@ -39,6 +39,85 @@ pub(crate) const SHOWN: &[(&str, Role)] = &[
     ("/restores/018f3a00-0000-7000-8000-000000000701", Role::Support),
     ("/restores/018f3a00-0000-7000-8000-000000000702", Role::Support),
     ("/restores/018f3a00-0000-7000-8000-000000000703", Role::It),
+    ("/rooms", Role::Admin),
+    ("/rooms?q=zz&state=unattended", Role::Support),
+    ("/rooms/018f3a00-0000-7000-8000-000000000001", Role::Admin),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001?at=2026-06-05T10:00",
+        Role::Viewer,
+    ),
+    ("/rooms/018f3a00-0000-7000-8000-000000000001?q=ada", Role::Support),
+    ("/rooms/018f3a00-0000-7000-8000-000000000001/former", Role::Viewer),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/waiting",
+        Role::Viewer,
+    ),
+    ("/rooms/018f3a00-0000-7000-8000-000000000001/strays", Role::Viewer),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/history",
+        Role::Viewer,
+    ),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/history?who=former&kind=people",
+        Role::Viewer,
+    ),
+    ("/rooms/018f3a00-0000-7000-8000-000000000001/groups", Role::Admin),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/groups/018f3a00-0000-7000-8000-000000000301",
+        Role::Admin,
+    ),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/groups/018f3a00-0000-7000-8000-000000000302",
+        Role::Admin,
+    ),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/groups/018f3a00-0000-7000-8000-000000000301/retire",
+        Role::Support,
+    ),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/groups/018f3a00-0000-7000-8000-000000000301/replace?group=Other&source=entra",
+        Role::Support,
+    ),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/members/018f3a00-0000-7000-8000-000000000201",
+        Role::Admin,
+    ),
+    (
+        "/rooms/018f3a00-0000-7000-8000-000000000001/members/018f3a00-0000-7000-8000-000000000203",
+        Role::Admin,
+    ),
+    ("/persons", Role::Admin),
+    ("/persons?q=ada", Role::Viewer),
+    ("/persons/018f3a00-0000-7000-8000-000000000101", Role::Admin),
+    (
+        "/persons/018f3a00-0000-7000-8000-000000000101?room=018f3a00-0000-7000-8000-000000000001",
+        Role::Viewer,
+    ),
+    ("/sources", Role::Admin),
+    ("/sources/entra", Role::Admin),
+    ("/sources/old", Role::Viewer),
+    ("/sources/entra/check", Role::It),
+    ("/sources/entra/runs", Role::Viewer),
+    ("/sources/entra/drift", Role::Viewer),
+    ("/sources/entra/requests", Role::Viewer),
+    ("/sources/entra/access", Role::Admin),
+    ("/sources/entra/setup", Role::Admin),
+    ("/sources/okta/setup", Role::Viewer),
+    ("/sources/old/setup", Role::Viewer),
+    ("/audit", Role::Admin),
+    (
+        "/audit?room=Board&kind=membership.started&since=2026-06-01T10:00",
+        Role::Viewer,
+    ),
+    ("/settings", Role::Admin),
+    ("/settings/notifications", Role::Admin),
+    ("/settings/webhooks", Role::Admin),
+    (
+        "/settings/webhooks/018f3a00-0000-7000-8000-000000000280",
+        Role::Admin,
+    ),
+    ("/settings/tokens", Role::Admin),
+    ("/settings/sessions", Role::Admin),
 ];
 
 const ROLES: [Role; 5] = [

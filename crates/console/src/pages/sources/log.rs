@@ -24,11 +24,11 @@ pub(super) fn router() -> Router<Site> {
 struct Request {
     at: Timestamp,
     request_id: String,
-    caller: String,
+    client: String,
     method: String,
     path: String,
     status: u16,
-    milliseconds: f64,
+    microseconds: i64,
     skipped: i64,
     reason: Option<String>,
 }
@@ -41,6 +41,11 @@ impl Request {
             _ => Tone::Bad,
         };
         Badge::new(tone, self.status.to_string())
+    }
+
+    /// How long it took, in milliseconds.
+    fn took(&self) -> String {
+        format!("{}.{}", self.microseconds / 1000, self.microseconds % 1000 / 100)
     }
 
     /// The audit's events of this request.
