@@ -6,6 +6,7 @@ mod a_new_room;
 mod a_person_back;
 mod backup;
 mod brake;
+mod browser;
 mod by_hand;
 mod cli_beside_server;
 mod conformance;

@@ -28,6 +28,11 @@ export class Mouse {
   async tick(target) {
     await target.check();
   }
+
+  /** A checkbox, which is clear afterwards. */
+  async untick(target) {
+    await target.uncheck();
+  }
 }
 
 /** Reaches everything by Tab, and works with Enter, Space, arrows and letters. */
@@ -84,6 +89,12 @@ export class Keyboard {
       }
     }
     if (!(await target.isChecked())) throw new Error(`the keyboard cannot set ${target}`);
+  }
+
+  async untick(target) {
+    await this.#reach(target);
+    if (await target.isChecked()) await this.page.keyboard.press('Space');
+    if (await target.isChecked()) throw new Error(`the keyboard cannot clear ${target}`);
   }
 
   async #reach(target, group = false) {

@@ -6,6 +6,7 @@
 //   {"op": "account", "id": "rita", "claims": {"name": "Rita", "roles": ["Usher.Support"]}}
 //   {"op": "forge", "claims": {"aud": "somebody-else"}}      ID tokens say this instead, and are signed with the right key
 //   {"op": "forge", "claims": null}                           they are what oidc-provider made of them
+//   {"op": "replay", "on": true}                              the last ID token is given out again and again
 
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -19,6 +20,9 @@ const { decodeJwt, exportJWK, generateKeyPair, SignJWT } = await module('jose/di
 const accounts = new Map();
 const clients = new Map();
 let forged = null;
+let last = null;
+let replayed = null;
+let kept = false;
 
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
 const key = { ...(await exportJWK(privateKey)), kid: 'test', alg: 'RS256', use: 'sig' };
@@ -60,7 +64,19 @@ const provider = new Provider(issuer, {
 
 provider.use(async (ctx, next) => {
   await next();
-  if (forged && ctx.oidc?.route === 'token' && ctx.body?.id_token) {
+  const onward = ctx.response.get('location');
+  if (kept && /[?&]code=/.test(onward)) {
+    kept = false;
+    ctx.remove('location');
+    ctx.status = 200;
+    ctx.type = 'html';
+    ctx.body = `<!doctype html><title>Kept</title><a href="${onward.replaceAll('&', '&amp;')}">Go on</a>`;
+    return;
+  }
+  if (ctx.oidc?.route !== 'token' || !ctx.body?.id_token) return;
+  last = ctx.body.id_token;
+  if (replayed) ctx.body.id_token = replayed;
+  if (forged) {
     const claims = { ...decodeJwt(ctx.body.id_token), ...forged };
     ctx.body.id_token = await new SignJWT(claims)
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
@@ -71,13 +87,16 @@ for (const event of ['server_error', 'authorization.error', 'grant.error']) {
   provider.on(event, (_, error) => console.error(`the provider: ${event}: ${error.message} ${error.error_detail ?? ''}`));
 }
 
-/** Asks who it is, and believes the answer. */
+/** Asks who it is, and believes the answer. With `kept:` before the account, the answer to the client becomes a link. */
 async function interact(request, response) {
   if (request.method === 'POST') {
     let form = '';
     for await (const chunk of request) form += chunk;
-    const accountId = new URLSearchParams(form).get('account');
-    await provider.interactionFinished(request, response, { login: { accountId } });
+    const typed = new URLSearchParams(form).get('account');
+    kept = typed.startsWith('kept:');
+    const accountId = typed.replace('kept:', '');
+    // Native applications, whose loopback addresses may have any port, have to be consented to each time (RFC 8252 §8.6).
+    await provider.interactionFinished(request, response, { login: { accountId }, consent: {} });
     return;
   }
   response.setHeader('content-type', 'text/html; charset=utf-8');
@@ -99,6 +118,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   if (command.op === 'client') clients.set(command.client.client_id, command.client);
   if (command.op === 'account') accounts.set(command.id, command.claims);
+  if (command.op === 'replay') replayed = command.on ? last : null;
   if (command.op === 'forge') forged = command.claims;
   process.stdout.write('{"done":true}\n');
 }

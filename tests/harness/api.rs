@@ -1,5 +1,7 @@
 //! A plain HTTP client with a token: for the API, and for SCIM requests that no well-behaved client would send.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::Value;
 
@@ -38,6 +40,8 @@ impl Client {
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(DEADLINE)
+            // A test that waits for another process does not see that the server closed a connection meanwhile.
+            .pool_idle_timeout(Duration::from_secs(5))
             .build()
             .expect("a client without TLS");
         Self {

@@ -5,11 +5,13 @@
 
 mod answer;
 mod api;
+mod browser;
 mod cli;
 mod config;
 mod desk;
 mod mailbox;
 mod needs;
+mod openid;
 mod output;
 mod scim2;
 mod server;
@@ -20,11 +22,13 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use api::Client;
+pub use browser::{Browser, Manner};
 pub use cli::Finished;
 pub use config::{Config, Source};
 pub use desk::{Desk, Order, Room};
 pub use mailbox::{Letter, Mailbox};
-pub use needs::{python, seeded_binary, strace};
+pub use needs::{browser, python, seeded_binary, strace};
+pub use openid::{CLIENT, CLIENT_SECRET, OpenId};
 pub use output::Output;
 pub use scim2::Scim2;
 pub use server::Server;

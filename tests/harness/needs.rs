@@ -19,6 +19,27 @@ pub fn python() -> Option<PathBuf> {
     })
 }
 
+/// The folder of the npm packages of `tests/browser/package.json`; a browser is there too.
+pub fn browser() -> Option<PathBuf> {
+    let beside = || {
+        Some(PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../target/tools/npm"
+        )))
+    };
+    wanted("browser", || {
+        from_environment("USHER_TEST_NPM")
+            .or_else(beside)
+            .filter(|path| path.join("node_modules").exists())
+    })
+}
+
+/// Where screenshots go.
+pub fn pictures() -> PathBuf {
+    from_environment("USHER_TEST_PICTURES")
+        .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/screenshots")))
+}
+
 /// A build of the binary that acknowledges before it commits.
 pub fn seeded_binary() -> Option<PathBuf> {
     wanted("seeded", || {

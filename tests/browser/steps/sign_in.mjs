@@ -1,6 +1,6 @@
 // Signing in and out.
 
-import { button, field, go, press, told } from '../page.mjs';
+import { button, field, go, link, press, told } from '../page.mjs';
 
 /** As a local administrator. */
 export async function local(tab, { name = 'admin', password, path = '/' }) {
@@ -14,7 +14,7 @@ export async function local(tab, { name = 'admin', password, path = '/' }) {
 /** By a provider that asks for an account. Who is known there already is not asked. */
 export async function provider(tab, { label, account, path = '/' }) {
   await go(tab, path);
-  await press(tab, button(tab, `Sign in with ${label}`));
+  await press(tab, link(tab, `Sign in with ${label}`));
   if (tab.page.url().includes('/interaction/')) {
     await tab.hand.write(field(tab, 'Account'), account);
     await press(tab, button(tab, 'Continue'));
@@ -22,17 +22,10 @@ export async function provider(tab, { label, account, path = '/' }) {
   return told(tab);
 }
 
-/** As `provider`, but the answer of the provider is caught on its way back; its address. */
-export async function caught(tab, details) {
-  let address;
-  const answer = /[?&]code=/;
-  await tab.context.route(answer, (route) => {
-    address = route.request().url();
-    return route.fulfill({ status: 200, contentType: 'text/html', body: '<h1>caught</h1>' });
-  });
-  await provider(tab, details);
-  await tab.context.unroute(answer);
-  return address;
+/** As `provider`, but the answer of the provider is not taken to the console; its address. */
+export async function caught(tab, { label, account, path }) {
+  await provider(tab, { label, account: `kept:${account}`, path });
+  return link(tab, 'Go on').getAttribute('href');
 }
 
 /** Signs out by the button of every page. */
