@@ -143,7 +143,7 @@ impl Event {
     pub(super) fn who(&self) -> (&'static str, &str) {
         match self.actor.split_once(':') {
             Some(("source", name)) => ("identity provider", name),
-            Some(("token", name)) => ("", name),
+            Some(("token" | "console", name)) => ("", name),
             Some(("operator", name)) => ("command line", name),
             Some(("usher", name)) => ("Usher itself", name),
             _ => ("", &self.actor),
