@@ -44,6 +44,11 @@ const SQLITE_ONLY: &[Leave] = &[
         name: "nodes::",
         reason: "starts clusters of its own, and did so in the first pass",
     },
+    Leave {
+        suite: ("usher-server", "e2e"),
+        name: "browser::",
+        reason: "looks at pages, which are the same on both",
+    },
 ];
 
 /// The tests of this pass.
