@@ -47,7 +47,7 @@ impl Levels {
     }
 
     /// Those that a source may give.
-    pub(super) fn from_sources(&self) -> impl Iterator<Item = &Level> {
+    pub(super) fn of_sources(&self) -> impl Iterator<Item = &Level> {
         self.0.iter().filter(|level| !level.by_hand)
     }
 }

@@ -29,11 +29,9 @@ impl Csv {
 
 /// Adds a cell. What a spreadsheet takes for a formula gets an apostrophe before it, as OWASP advises (CSV Injection).
 fn cell(csv: &mut String, text: &str) {
-    let is_formula = text
-        .trim_start_matches(|sign: char| sign == ' ' || sign == '"')
-        .starts_with([
-            '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-        ]);
+    let is_formula = text.trim_start_matches([' ', '"']).starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ]);
     let is_quoted = is_formula || text.contains(['"', ',', '\r', '\n', ';', '\t']);
     if is_quoted {
         csv.push('"');
