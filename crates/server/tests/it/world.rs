@@ -53,11 +53,20 @@ impl World {
         Self::with_program(&Usher::new(), more).await
     }
 
+    /// In which people of `contoso.com` alone are in scope.
+    pub(crate) async fn of_contoso() -> Self {
+        Self::build(&Usher::new(), "contoso.com", "").await
+    }
+
     /// With more adapters and more configuration.
     pub(crate) async fn with_program(program: &Usher, more: &str) -> Self {
+        Self::build(program, "*", more).await
+    }
+
+    async fn build(program: &Usher, domain: &str, more: &str) -> Self {
         let place = Place::with_schema(fill).await.expect("a place for the data");
         let text = format!(
-            "[organisation]\ndomains = [\"*\"]\n[storage]\nurl = \"{}\"\n\
+            "[organisation]\ndomains = [\"{domain}\"]\n[storage]\nurl = \"{}\"\n\
              [[source]]\nname = \"idp\"\nkind = \"scim\"\nmode = \"push\"\n[source.settings]\ntrusts_external_id = true\n\
              [[source]]\nname = \"other\"\nkind = \"scim\"\nmode = \"push\"\n{more}",
             place.url()

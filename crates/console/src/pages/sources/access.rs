@@ -116,6 +116,7 @@ async fn access(
     secret: Option<String>,
     failure: Option<Failure>,
 ) -> Result<Response, Failure> {
+    let name = segment(source);
     let source = Source::load(visit, source).await?;
     let tokens: Page<Token> = visit.get("/tokens").await?;
     let (tokens, ended) = tokens
@@ -126,9 +127,7 @@ async fn access(
     let keys: Page<Key> = visit
         .get(format!("/keys{}", query(&[("source", &source.name)])))
         .await?;
-    let setup: Option<Setup> = visit
-        .find(format!("/sources/{}/setup", segment(&source.name)))
-        .await?;
+    let setup: Option<Setup> = visit.find(format!("/sources/{name}/setup")).await?;
     let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Access {
         frame: visit

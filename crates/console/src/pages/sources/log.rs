@@ -73,8 +73,8 @@ struct Requests {
 }
 
 async fn show(visit: Visit, Path(source): Path<String>) -> Result<Response, Failure> {
+    let (cursor, name) = (visit.query("cursor"), segment(&source));
     let source = Source::load(&visit, &source).await?;
-    let (cursor, name) = (visit.query("cursor"), segment(&source.name));
     let refused = if visit.query("only") == "refused" {
         "true"
     } else {

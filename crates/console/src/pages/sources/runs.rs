@@ -125,8 +125,8 @@ struct Runs {
 }
 
 async fn runs(visit: Visit, Path(source): Path<String>) -> Result<Response, Failure> {
+    let (cursor, name) = (visit.query("cursor"), segment(&source));
     let source = Source::load(&visit, &source).await?;
-    let (cursor, name) = (visit.query("cursor"), segment(&source.name));
     let asked = query(&[("limit", "25"), ("cursor", &cursor)]);
     let list: Page<Run> = visit.get(format!("/sources/{name}/runs{asked}")).await?;
     Ok(page(&Runs {
@@ -187,10 +187,9 @@ struct Drift {
 }
 
 async fn drift(visit: Visit, Path(source): Path<String>) -> Result<Response, Failure> {
+    let name = segment(&source);
     let source = Source::load(&visit, &source).await?;
-    let list: Page<Difference> = visit
-        .get(format!("/sources/{}/drift?limit=100", segment(&source.name)))
-        .await?;
+    let list: Page<Difference> = visit.get(format!("/sources/{name}/drift?limit=100")).await?;
     Ok(page(&Drift {
         frame: visit.frame(format!("{} – differences", source.name)),
         tabs: source.tabs("drift", &visit),

@@ -50,13 +50,12 @@ impl Setup {
 }
 
 async fn show(visit: Visit, Path(source): Path<String>) -> Result<Response, Failure> {
+    let name = segment(&source);
     let source = Source::load(&visit, &source).await?;
     Ok(page(&Setup {
         frame: visit.frame(format!("{} – set it up", source.name)),
         tabs: source.tabs("setup", &visit),
-        values: visit
-            .find(format!("/sources/{}/setup", segment(&source.name)))
-            .await?,
+        values: visit.find(format!("/sources/{name}/setup")).await?,
         may_make: visit.may("POST", "/sources/{source}/tokens"),
         source,
     }))

@@ -103,7 +103,7 @@ async fn members_are_found_by_name_and_the_former_ones_by_when_they_left() {
 
 #[tokio::test]
 async fn files_hold_everybody_and_nothing_that_a_spreadsheet_runs() {
-    let world = World::new().await;
+    let world = World::of_contoso().await;
     let api = Api::admin(&world).await;
     let (room, _) = board(&world, &api).await;
     let guest = json!({
@@ -198,7 +198,7 @@ async fn what_happened_is_found_by_what_it_is_about() {
 
 #[tokio::test]
 async fn people_are_found_by_how_they_are_called() {
-    let world = World::new().await;
+    let world = World::of_contoso().await;
     let api = Api::admin(&world).await;
     let (room, _) = board(&world, &api).await;
     let guest = json!({

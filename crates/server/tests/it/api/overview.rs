@@ -1,5 +1,7 @@
 //! What waits for a human, and what an order form asks before there is an order.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use usher_core::Role;
 
@@ -87,6 +89,7 @@ async fn orders_come_newest_first_and_open_ones_alone() {
     };
     let mut ids = Vec::new();
     for name in ["One", "Two", "Three"] {
+        world.clock.advance(Duration::from_secs(60));
         ids.push(api.post("/orders", &order(name)).await.expect(201).id());
     }
     let because = json!({ "reason": "not needed" });

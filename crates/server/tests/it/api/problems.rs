@@ -23,7 +23,7 @@ async fn every_problem_has_a_status_and_a_code() {
         ("GET", "/rooms?limit=many", Value::Null, 400, "malformed"),
         ("GET", "/rooms?cursor=here", Value::Null, 400, "malformed"),
         ("GET", "/events?wait=31", Value::Null, 400, "malformed"),
-        ("GET", "/persons", Value::Null, 400, "malformed"),
+        ("GET", "/persons?limit=0", Value::Null, 400, "malformed"),
         ("GET", "/holds/none", Value::Null, 404, "not_found"),
         ("POST", "/orders", json!({ "room": "Board" }), 400, "malformed"),
         ("POST", "/orders", json!([]), 400, "malformed"),
