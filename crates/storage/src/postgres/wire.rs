@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf as _, BytesMut};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
+use tokio::task::unconstrained;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::error::{Again, Fault};
@@ -138,12 +139,17 @@ impl Wire {
     }
 
     /// Sends what was put without waiting for an answer; the next request reads past it.
+    ///
+    /// All of it is sent now or the connection is given up: what is left in the buffer could be forgotten, and then an
+    /// answer is owed that never comes.
     pub(super) fn tell(&mut self) {
         frontend::sync(&mut self.output);
         self.owed += 1;
-        let sent = self.poll_send(&mut Context::from_waker(Waker::noop()));
-        if let Err(fault) = sent {
-            self.lost = Some(fault);
+        let sent = at_once(|cx| Poll::Ready(self.poll_send(cx)));
+        match sent {
+            Poll::Ready(Err(fault)) => self.lost = Some(fault),
+            _ if !self.output.is_empty() => self.lost = Some(Fault::lost("the server takes no more")),
+            _ => {}
         }
     }
 
@@ -154,10 +160,9 @@ impl Wire {
 
     /// Whether the server, as far as was heard, is still there.
     pub(super) fn is_open(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
         while self.lost.is_none() {
             self.read_past();
-            match self.poll_read(&mut cx) {
+            match at_once(|cx| self.poll_read(cx)) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(fault)) => self.lost = Some(fault),
@@ -266,6 +271,13 @@ impl Wire {
     }
 }
 
+/// Polls once, for whoever does not come back: neither woken later nor put off because the task had its turn (a socket is
+/// never ready to a task that used up its budget, and then wakes it).
+fn at_once<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    let mut cx = Context::from_waker(Waker::noop());
+    pin!(unconstrained(poll_fn(poll))).poll(&mut cx)
+}
+
 /// Hears nothing.
 struct Nobody;
 
@@ -288,4 +300,58 @@ fn length(input: &[u8]) -> Option<usize> {
 
 fn closed() -> Fault {
     Fault::lost("the server closed the connection")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+    use tokio::task::{consume_budget, coop};
+
+    use super::*;
+
+    const READY: [u8; 6] = [b'Z', 0, 0, 0, 5, b'I'];
+
+    #[tokio::test]
+    async fn what_is_told_is_sent_by_a_task_that_had_its_turn() {
+        let (here, mut there) = duplex(1 << 10);
+        let mut wire = Wire::new(Socket::new(here));
+        while coop::has_budget_remaining() {
+            consume_budget().await;
+        }
+        wire.put_close("s1").unwrap();
+        wire.tell();
+        wire.forget();
+        let mut told = BytesMut::new();
+        frontend::close(b'S', "s1", &mut told).unwrap();
+        frontend::sync(&mut told);
+        let mut heard = vec![0; told.len()];
+        there.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, told);
+
+        there.write_all(&READY).await.unwrap();
+        there.write_all(&READY).await.unwrap();
+        wire.ask(&mut Nobody).await.unwrap();
+        assert!(wire.is_open() && wire.owed == 0);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_told_at_once_ends_the_connection() {
+        let (here, _there) = duplex(4);
+        let mut wire = Wire::new(Socket::new(here));
+        wire.put_close("s1").unwrap();
+        wire.tell();
+        assert!(!wire.is_open());
+        assert!(wire.ask(&mut Nobody).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_left_is_noticed_by_a_task_that_had_its_turn() {
+        let (here, there) = duplex(1 << 10);
+        let mut wire = Wire::new(Socket::new(here));
+        drop(there);
+        while coop::has_budget_remaining() {
+            consume_budget().await;
+        }
+        assert!(!wire.is_open());
+    }
 }

@@ -28,8 +28,8 @@ pub async fn open_holds(tx: &mut Tx<'_>, most: u32) -> Result<i64, StorageError>
 /// Restores that are suggested.
 pub async fn suggested_restores(tx: &mut Tx<'_>, most: u32) -> Result<i64, StorageError> {
     tx.query_one(
-        "SELECT count(*) FROM (SELECT 1 AS one FROM restore WHERE room_id > $1 AND state = 'suggested' LIMIT $2) AS few",
-        &[Value::Uuid(Uuid::nil()), most.into()],
+        "SELECT count(*) FROM (SELECT 1 AS one FROM restore WHERE state = 'suggested' LIMIT $1) AS few",
+        &[most.into()],
     )
     .await?
     .get(0)

@@ -27,7 +27,9 @@ const HOLDS_SQL: &[&str] = &[
     // Tests that make a state which takes a clock or another process to come by, or look from outside.
     "crates/engine/tests/it/pulls/",
     "crates/server/tests/it/pull/",
+    "crates/server/tests/it/webhooks/",
     "tests/backup/",
+    "tests/harness/",
     "tests/nodes/",
 ];
 

@@ -70,6 +70,10 @@ const MAY_SCAN: &[(&str, &str)] = &[
         "the index has those few memberships alone that stay without their source",
     ),
     (
+        "SELECT 1 AS one FROM restore WHERE state = 'suggested' LIMIT",
+        "the index has those restores alone that are suggested, and so many of them are enough",
+    ),
+    (
         "INSERT INTO source (name,",
         "SQLite plans a look for rows that wait for this source, and does it only while such a row is there",
     ),
