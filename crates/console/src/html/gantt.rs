@@ -74,7 +74,7 @@ impl fmt::Display for Gantt {
         let height = self.lines.len() as f64 * LINE;
         write!(
             f,
-            r#"<svg class="picture" viewBox="0 0 {WIDTH} {}" role="img" aria-label="{}">"#,
+            r#"<svg class="picture" viewBox="0 0 {WIDTH} {}" role="group" aria-label="{}">"#,
             height + AXIS,
             Escaped(&self.title)
         )?;

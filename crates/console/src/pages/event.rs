@@ -145,7 +145,7 @@ impl Event {
             Some(("source", name)) => ("identity provider", name),
             Some(("token" | "console", name)) => ("", name),
             Some(("operator", name)) => ("command line", name),
-            Some(("usher", name)) => ("Usher itself", name),
+            Some(("usher", name)) => ("Usher:", name),
             _ => ("", &self.actor),
         }
     }

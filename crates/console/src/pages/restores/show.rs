@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::wire::{Candidate, Details, Grant, Plan, Restore};
 use crate::frame::Frame;
+use crate::pages::levels::Levels;
 use crate::render::{page, page_with};
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
@@ -35,6 +36,7 @@ struct Show {
     plan: Option<Plan>,
     dropped: BTreeSet<String>,
     level: String,
+    levels: Levels,
     may_restore: bool,
 }
 
@@ -85,6 +87,7 @@ async fn look(
         plan,
         dropped: dropped(typed),
         level: typed.level.clone(),
+        levels: Levels::load(visit).await?,
         may_restore: visit.may("POST", "/restores/{restore}/apply"),
     };
     Ok(match failure {

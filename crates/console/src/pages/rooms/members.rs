@@ -1,4 +1,4 @@
-//! `/rooms/{room}`: who is in a room, who was at a moment, who waits, who stays unasked for, and who is not in it any more.
+//! `/rooms/{room}`: who is in a room, who was at a moment, who waits, which strays there are, and who is not in it any more.
 
 use std::collections::BTreeMap;
 
@@ -362,7 +362,7 @@ async fn waiting(visit: Visit, Path(room): Path<String>) -> Result<Response, Fai
 
 /// A membership that no group asks for.
 #[derive(Deserialize)]
-struct Unasked {
+struct Stray {
     membership: Uuid,
     person: PersonName,
     level: String,
@@ -377,7 +377,7 @@ struct Strays {
     frame: Frame,
     tab: &'static str,
     room: Room,
-    people: Vec<Unasked>,
+    people: Vec<Stray>,
     levels: Levels,
     pager: Pager,
 }
@@ -386,10 +386,10 @@ async fn strays(visit: Visit, Path(room): Path<String>) -> Result<Response, Fail
     let room = Room::load(&visit, &room).await?;
     let (cursor, id) = (visit.query("cursor"), room.id.to_string());
     let asked = query(&[("room", &id), ("cursor", &cursor)]);
-    let list: Page<Unasked> = visit.get(format!("/strays{asked}")).await?;
+    let list: Page<Stray> = visit.get(format!("/strays{asked}")).await?;
     let pager = Pager::new(&format!("/rooms/{id}/strays"), &[], &cursor, list.next.as_deref());
     Ok(crate::render::page(&Strays {
-        frame: visit.frame(format!("{} – unasked for", room.name)),
+        frame: visit.frame(format!("{} – strays", room.name)),
         tab: "strays",
         levels: Levels::load(&visit).await?,
         people: list.items,

@@ -83,7 +83,7 @@ impl Room {
                 "Waiting at the door",
                 counted(self.counts.parked),
             ),
-            ("strays", "/strays", "Unasked for", counted(self.counts.strays)),
+            ("strays", "/strays", "Strays", counted(self.counts.strays)),
             ("former", "/former", "Former members", None),
             ("history", "/history", "History", None),
             (
