@@ -2,8 +2,70 @@
 
 use serde_json::{Value, json};
 
+use super::lived_in::live_in;
+use super::pages::pages;
 use super::{Console, Manner, NEIGHBOUR, STRANGER};
 use crate::harness::Client;
+
+/// Follows every name. Each part would make an element with the attribute `data-intruder` where it is not escaped: in text,
+/// in an attribute with either quote, in a text area, a title, a script and a comment.
+const MARK: &str = concat!(
+    " <b data-intruder>\"'><img src=x data-intruder onerror=alert(1)>",
+    "</textarea></title></script><svg data-intruder onload=alert(2)>\u{202e}",
+);
+
+/// What pages take from their addresses.
+const PARAMETERS: [&str; 16] = [
+    "q", "next", "done", "cursor", "at", "after", "before", "kind", "actor", "person", "room", "source",
+    "state", "all", "message", "error",
+];
+
+#[tokio::test]
+async fn no_text_of_an_identity_provider_or_a_person_becomes_part_of_a_page() {
+    let Some(mut console) = Console::new().await else {
+        return;
+    };
+    let ids = live_in(&console.stage, MARK).await;
+    let claims =
+        json!({ "name": format!("Alma{MARK}"), "email": "alma@contoso.com", "roles": ["Usher.Admin"] });
+    console.provider.account("admin", &claims);
+    console.sign_in("admin", Manner::Clicking);
+    let paths: Vec<String> = pages(&ids).into_iter().map(|(_, path)| path).collect();
+
+    let browser = &mut console.browser;
+    let found = browser.step("admin", "attacks.visit", &json!({ "paths": paths }));
+    assert_eq!(found, json!([]), "stored: {found:#}");
+
+    let addresses = json!({ "paths": paths, "parameters": PARAMETERS, "text": MARK });
+    let found = browser.step("admin", "attacks.reflect", &addresses);
+    assert_eq!(found, json!([]), "reflected from the address: {found:#}");
+
+    let forms = json!({ "paths": paths, "text": MARK, "leave": ["/archive", "/revoke", "/sign-out", "/sessions/end"] });
+    let done = browser.step("admin", "attacks.fill", &forms);
+    assert_eq!(
+        done["found"],
+        json!([]),
+        "reflected from a form: {:#}",
+        done["found"]
+    );
+    assert!(
+        done["sent"].as_array().map_or(0, Vec::len) > 10,
+        "{:#}",
+        done["sent"]
+    );
+
+    let found = browser.step(
+        "admin",
+        "attacks.visit",
+        &json!({ "paths": ["/", "/orders", "/rooms", "/audit"] }),
+    );
+    assert_eq!(found, json!([]), "stored by a form: {found:#}");
+
+    browser.open("nobody", Manner::Clicking);
+    let door = json!({ "paths": ["/sign-in", "/no/such/page"], "parameters": PARAMETERS, "text": MARK });
+    let found = browser.step("nobody", "attacks.reflect", &door);
+    assert_eq!(found, json!([]), "reflected to a stranger: {found:#}");
+}
 
 #[tokio::test]
 async fn a_page_of_another_origin_can_neither_act_nor_look() {

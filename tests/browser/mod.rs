@@ -1,6 +1,8 @@
 //! The console in a browser: Chromium, driven by Playwright, with people who sign in at oidc-provider.
 
 mod attacks;
+mod lived_in;
+mod pages;
 mod sign_in;
 mod stories;
 mod watch;
@@ -56,6 +58,10 @@ impl Console {
         config
             .more
             .push_str(&sign_in_config(provider.issuer(), secret.path()));
+        // Thirty-two bytes to seal the webhooks' secrets with.
+        config
+            .more
+            .push_str("[webhooks]\nkey = \"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"\nallow_networks = [\"127.0.0.0/8\"]\n");
         let stage = Stage::with(&config).await?;
         provider.register("http://127.0.0.1/sign-in/contoso/callback");
         for (id, name, role) in ACCOUNTS {
