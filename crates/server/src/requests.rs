@@ -116,20 +116,28 @@ fn client(agent: Option<&HeaderValue>) -> String {
     redacted(&agent)
 }
 
-/// A text without addresses, and without what stands in quotes: that may be anybody's name.
+/// A text without addresses, and without what stands from its first quote to its last: that may be anybody's name, with
+/// apostrophes of its own.
 fn redacted(text: &str) -> String {
+    match (text.find('\''), text.rfind('\'')) {
+        (Some(first), Some(last)) if first < last => {
+            let (before, after) = (
+                without_addresses(&text[..first]),
+                without_addresses(&text[last + 1..]),
+            );
+            format!("{before}'…'{after}")
+        }
+        _ => without_addresses(text),
+    }
+}
+
+fn without_addresses(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
-    for (place, part) in text.split('\'').enumerate() {
-        if place % 2 == 1 {
-            clean.push_str("'…'");
-            continue;
+    for (place, word) in text.split(' ').enumerate() {
+        if place > 0 {
+            clean.push(' ');
         }
-        for (place, word) in part.split(' ').enumerate() {
-            if place > 0 {
-                clean.push(' ');
-            }
-            clean.push_str(if word.contains('@') { "…@…" } else { word });
-        }
+        clean.push_str(if word.contains('@') { "…@…" } else { word });
     }
     clean.retain(|sign| !sign.is_control());
     clean
@@ -163,6 +171,11 @@ mod tests {
             redacted("a user 'Ada' with ada@contoso.com exists"),
             "a user '…' with …@… exists"
         );
+        for name in ["Conor O'Brien", "James' Ada", "d'Arcy d'Or"] {
+            let told = redacted(&format!("a user '{name}' exists, as '{name}' does"));
+            assert_eq!(told, "a user '…' does");
+        }
+        assert_eq!(redacted("it's\u{7} a group"), "it's a group");
     }
 
     #[test]
