@@ -17,11 +17,8 @@ use uuid::Uuid;
 use crate::scim;
 use crate::world::{LEVEL, mapping, room};
 
-/// People in each group, each of which leads to a room of its own: groups and rooms become more, not larger.
-pub(crate) const GROUP: usize = 50;
-
-/// Groups in one unit of work.
-const GROUPS: usize = 40;
+/// Users in one unit of work.
+const TOGETHER: usize = 2_000;
 
 /// The number in the name of the first room: further ones are made by hand.
 const FIRST_ROOM: usize = 1_000_000;
@@ -38,20 +35,22 @@ const USER: &str = "INSERT INTO source_user (id, source_id, person_id, external_
 const MEMBER: &str = "INSERT INTO group_member (group_id, user_id, named_us) VALUES ($1, $2, $3)";
 
 /// What was loaded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Loaded {
     /// Users, in the order of their creation.
     pub(crate) users: Vec<Uuid>,
     /// The people behind them, in the same order.
     pub(crate) persons: Vec<Uuid>,
-    /// Rooms; [`GROUP`] people who follow each other are in each.
+    /// Rooms, in the order of the people in them.
     pub(crate) rooms: Vec<Uuid>,
+    /// How many people who follow each other are in each.
+    each: usize,
 }
 
 impl Loaded {
     /// The room that somebody is in.
     pub(crate) fn room_of(&self, place: usize) -> Uuid {
-        self.rooms[place / GROUP]
+        self.rooms[place / self.each]
     }
 }
 
@@ -82,8 +81,9 @@ struct Human {
     membership: MembershipId,
 }
 
-/// Loads users, each in one group and in one room, into the source `idp`.
-pub(crate) async fn load(storage: &Storage, users: usize) -> Result<Loaded> {
+/// Loads users, each in one group and in one room, into the source `idp`. So many are in `each` group, which leads to a room
+/// of its own: with more users, groups and rooms become more, not larger.
+pub(crate) async fn load(storage: &Storage, users: usize, each: usize) -> Result<Loaded> {
     let source = storage
         .read(|tx| {
             Box::pin(async move {
@@ -92,12 +92,18 @@ pub(crate) async fn load(storage: &Storage, users: usize) -> Result<Loaded> {
             })
         })
         .await?;
-    let groups = users.div_ceil(GROUP);
-    let mut loaded = Loaded::default();
+    let groups = users.div_ceil(each);
+    let mut loaded = Loaded {
+        users: Vec::with_capacity(users),
+        persons: Vec::with_capacity(users),
+        rooms: Vec::with_capacity(groups),
+        each,
+    };
+    let at_once = (TOGETHER / each).max(1);
     // Each part draws its ids when it is its turn, so that they ascend as if people came one after another.
-    let mut parts = stream::iter((0..groups).step_by(GROUPS))
+    let mut parts = stream::iter((0..groups).step_by(at_once))
         .map(|first| {
-            let part = Arc::new(part(source, first..groups.min(first + GROUPS), users));
+            let part = Arc::new(part(source, first..groups.min(first + at_once), users, each));
             let written = Arc::clone(&part);
             let unit = storage.write(move |tx| {
                 let part = Arc::clone(&written);
@@ -118,7 +124,7 @@ pub(crate) async fn load(storage: &Storage, users: usize) -> Result<Loaded> {
     Ok(loaded)
 }
 
-fn part(source: SourceKey, numbers: std::ops::Range<usize>, users: usize) -> Part {
+fn part(source: SourceKey, numbers: std::ops::Range<usize>, users: usize, each: usize) -> Part {
     let mut ids = Draw::new(&SystemClock).ids();
     Part {
         source,
@@ -130,7 +136,7 @@ fn part(source: SourceKey, numbers: std::ops::Range<usize>, users: usize) -> Par
                 id: ids.make(),
                 room: ids.make(),
                 mapping: ids.make(),
-                people: (number * GROUP..users.min((number + 1) * GROUP))
+                people: (number * each..users.min((number + 1) * each))
                     .map(|number| Human {
                         number,
                         user: ids.make(),
@@ -333,7 +339,7 @@ mod tests {
             })
             .await
             .unwrap();
-        let loaded = load(&storage, 2_030).await.unwrap();
+        let loaded = load(&storage, 2_030, 50).await.unwrap();
         assert_eq!(
             (loaded.users.len(), loaded.persons.len(), loaded.rooms.len()),
             (2_030, 2_030, 41)

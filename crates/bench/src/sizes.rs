@@ -55,6 +55,14 @@ pub(crate) struct Sizes {
     pub(crate) growth_users: [usize; 3],
     /// Rounds in which they take turns.
     pub(crate) growth_rounds: usize,
+    /// People of the console's pages.
+    pub(crate) page_people: usize,
+    /// Rooms of theirs.
+    pub(crate) page_rooms: usize,
+    /// Members of the largest room.
+    pub(crate) page_members: usize,
+    /// How often each page is asked for.
+    pub(crate) page_views: usize,
 }
 
 impl Sizes {
@@ -86,6 +94,10 @@ impl Sizes {
         sync_group: 10_000,
         growth_users: [1_000, 100_000, 1_000_000],
         growth_rounds: 24,
+        page_people: 100_000,
+        page_rooms: 1_000,
+        page_members: 10_000,
+        page_views: 100,
     };
 
     /// For trying.
@@ -116,5 +128,9 @@ impl Sizes {
         sync_group: 1_000,
         growth_users: [1_000, 3_000, 10_000],
         growth_rounds: 4,
+        page_people: 2_000,
+        page_rooms: 40,
+        page_members: 1_000,
+        page_views: 20,
     };
 }

@@ -22,7 +22,7 @@ use crate::load::{Run, Side, drive};
 use crate::process::Process;
 use crate::{postgres, scim, sqlite};
 
-/// The brake is on, so that its work is measured, and never stops anybody. Under `restore` a reactivation brings the
+/// Under `restore` a reactivation brings the
 /// memberships back, which is the longer way.
 const CONFIG: &str = r#"
 [organisation]
@@ -32,8 +32,9 @@ domains = ["bench.example"]
 [server]
 listen = "127.0.0.1:0"
 
-[brake]
-endings = 1_000_000_000
+[webhooks]
+key = "YmVuY2htYXJrcyBzZWFsIG5vdGhpbmcgb2YgdmFsdWU="
+allow_networks = ["127.0.0.0/8"]
 
 [[source]]
 name = "idp"
@@ -116,6 +117,8 @@ pub(crate) struct Setting<'b> {
     pub(crate) data: &'b Path,
     /// Whether the folder stays.
     pub(crate) keep: bool,
+    /// So many endings in a room the brake lets pass. It is on, so that its work is measured.
+    pub(crate) endings: u32,
 }
 
 /// A server of a deployment.
@@ -195,7 +198,11 @@ impl World {
             None => Place::File(folder.path().join("usher.db")),
         };
         let config = folder.path().join("usher.toml");
-        std::fs::write(&config, format!("{CONFIG}\n[storage]\nurl = {:?}\n", place.url()))?;
+        let (url, endings) = (place.url(), setting.endings);
+        std::fs::write(
+            &config,
+            format!("{CONFIG}\n[storage]\nurl = {url:?}\n\n[brake]\nendings = {endings}\n"),
+        )?;
         let tokens = Tokens {
             scim: token(&usher, &config, folder.path(), ["--source", "idp"])?,
             api: token(&usher, &config, folder.path(), ["--role", "admin"])?,
@@ -210,6 +217,18 @@ impl World {
             groups: 0,
             rooms: 0,
         })
+    }
+
+    /// The console, for a new local administrator.
+    pub(crate) async fn sign_in(&self) -> Result<Endpoint> {
+        let config = self.folder.path().join("usher.toml");
+        let made = printed(&self.usher, &config, self.folder.path(), &["admin", "password"])?;
+        let text = |name: &str| {
+            made[name]
+                .as_str()
+                .with_context(|| format!("no {name} is printed"))
+        };
+        Endpoint::signed_in(self.node.server.address(), text("name")?, text("password")?).await
     }
 
     /// Starts one more server on the same database.
@@ -387,22 +406,31 @@ pub(crate) fn command(usher: &Path, folder: &Path) -> Command {
 
 /// A token of the server's, for this purpose.
 pub(crate) fn token(usher: &Path, config: &Path, folder: &Path, purpose: [&str; 2]) -> Result<String> {
+    let verb = ["token", "create", "--label", "bench"];
+    let made = printed(usher, config, folder, &[&verb[..], &purpose].concat())?;
+    let token = made["token"]
+        .as_str()
+        .context("usher token create prints no token")?;
+    Ok(token.to_owned())
+}
+
+/// What a command beside the server prints.
+fn printed(usher: &Path, config: &Path, folder: &Path, verb: &[&str]) -> Result<serde_json::Value> {
     let output = command(usher, folder)
-        .args(["token", "create", "--label", "bench", "--json"])
-        .args(purpose)
+        .args(verb)
+        .arg("--json")
         .arg("--config")
         .arg(config)
         .output()
         .context("cannot run usher")?;
     if !output.status.success() {
-        bail!("usher token create: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "usher {}: {}",
+            verb.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    let printed: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("usher token create prints no JSON")?;
-    let token = printed["token"]
-        .as_str()
-        .context("usher token create prints no token")?;
-    Ok(token.to_owned())
+    serde_json::from_slice(&output.stdout).with_context(|| format!("usher {} prints no JSON", verb.join(" ")))
 }
 
 fn id(resource: &serde_json::Value) -> Result<Uuid> {

@@ -17,6 +17,9 @@ use crate::world::{Place, World};
 /// So much may the CPU of a request differ by noise.
 const NOISE: f64 = 1.3;
 
+/// People in a group and in its room.
+const GROUP: usize = 50;
+
 /// Users on a page of a list.
 const PAGE: usize = 100;
 
@@ -111,7 +114,7 @@ impl Bench {
         progress(&format!("growth: loading {users} users"));
         let start = Instant::now();
         let storage = world.storage().await?;
-        let loaded = loader::load(&storage, users).await?;
+        let loaded = loader::load(&storage, users, GROUP).await?;
         storage.close().await;
         let seconds = start.elapsed().as_secs_f64();
         if let Place::Database(database) = world.place() {

@@ -12,6 +12,7 @@ mod machine;
 mod memberships;
 mod memory;
 mod nodes;
+mod pages;
 mod pull;
 
 use std::ops::Range;
@@ -36,6 +37,9 @@ use beside::Samples;
 /// Groups of the people whom the single writes are about: as many as there are requests in flight, so that each connection
 /// can have one of its own.
 const SPARE_GROUPS: usize = 16;
+
+/// Endings in a room that no load here reaches.
+const UNHELD: u32 = 1_000_000_000;
 
 /// A part of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +72,8 @@ pub(crate) enum Section {
     FirstSync,
     /// The same requests with few, many and very many users, with servers of their own.
     Growth,
+    /// The pages of the console, with a server of its own.
+    Pages,
 }
 
 impl Section {
@@ -88,6 +94,7 @@ impl Section {
             Self::Pull => "pull",
             Self::FirstSync => "first-sync",
             Self::Growth => "growth",
+            Self::Pages => "pages",
         }
     }
 
@@ -239,6 +246,9 @@ impl Bench {
         if wanted(Section::Growth) {
             self.growth().await?;
         }
+        if wanted(Section::Pages) {
+            self.pages_of_the_console().await?;
+        }
         if wanted(Section::Disk) {
             self.disk("after")?;
         }
@@ -295,7 +305,8 @@ impl Bench {
             | Section::Commits
             | Section::Pull
             | Section::FirstSync
-            | Section::Growth => {}
+            | Section::Growth
+            | Section::Pages => {}
         }
         profile.map_or(Ok(()), Profile::finish)
     }
@@ -311,13 +322,19 @@ impl Bench {
         Profile::start(&world.node.server, &file)
     }
 
-    /// A new deployment.
+    /// A new deployment, whose brake never stops anybody.
     async fn start(&self, engine: Engine) -> Result<World> {
+        self.start_with(engine, UNHELD).await
+    }
+
+    /// A new deployment, whose brake lets so many endings of a room pass.
+    async fn start_with(&self, engine: Engine, endings: u32) -> Result<World> {
         progress(&format!("starting a server on {}", engine.label()));
         let setting = Setting {
             usher: &self.usher,
             data: &self.data,
             keep: self.keep,
+            endings,
         };
         let database = match (engine, &self.postgres) {
             (Engine::Postgres, Some(postgres)) => Some(postgres.database().await?),
