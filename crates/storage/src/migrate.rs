@@ -50,6 +50,11 @@ pub const SQLITE: &[Migration] = &[
         name: "request_log",
         sql: include_str!("../migrations/sqlite/0006_request_log.sql"),
     },
+    Migration {
+        version: 7,
+        name: "manual_members",
+        sql: include_str!("../migrations/sqlite/0007_manual_members.sql"),
+    },
 ];
 
 /// The schema for PostgreSQL.
@@ -83,6 +88,11 @@ pub const POSTGRES: &[Migration] = &[
         version: 6,
         name: "request_log",
         sql: include_str!("../migrations/postgres/0006_request_log.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "manual_members",
+        sql: include_str!("../migrations/postgres/0007_manual_members.sql"),
     },
 ];
 
