@@ -1,7 +1,7 @@
 //! PostgreSQL: each unit of work is a transaction of its own, in its caller's task.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::storage::Counters;
 use crate::tx::{Tx, Work};
@@ -53,6 +53,7 @@ pub(crate) struct Postgres {
     limit: Duration,
     counters: Counters,
     statistics: Statistics,
+    opened: Instant,
     queued: AtomicU64,
     settings: Vec<ConnectionSettings>,
 }
@@ -81,6 +82,7 @@ impl Postgres {
             limit,
             counters: Counters::default(),
             statistics: Statistics::default(),
+            opened: Instant::now(),
             queued: AtomicU64::new(0),
             settings: vec![ConnectionSettings {
                 connection: "each".to_owned(),
@@ -207,7 +209,8 @@ impl Postgres {
                     Counters::add(&self.counters.committed, 1);
                     Counters::add(&self.counters.commits, 1);
                     Counters::add(&self.counters.rows, session.rows());
-                    if self.statistics.is_due(self.counters.rows.load(Ordering::Relaxed)) {
+                    let rows = self.counters.rows.load(Ordering::Relaxed);
+                    if self.statistics.is_due(rows, self.opened.elapsed()) {
                         // The unit is done; this is for those that follow.
                         if let Err(fault) = statistics::refresh(session).await {
                             tracing::debug!(error = %fault.error, "cannot look at tables that have grown");
