@@ -224,6 +224,12 @@ impl Sheet {
         }
     }
 
+    /// How many more people with an outcome are named.
+    fn places(&self, outcome: Outcome) -> usize {
+        let named = self.tallies.get(&outcome).map_or(0, |tally| tally.first.len());
+        NAMED - named
+    }
+
     /// Takes the tallies out, for plans of several rooms.
     pub(crate) fn take(&mut self) -> Tallies {
         Tallies(std::mem::take(&mut self.tallies).into_values().collect())
@@ -370,16 +376,11 @@ pub(crate) async fn walk_room(
     let kept = kept_administrators(tx, premise).await?;
     let mut after: Option<PersonId> = None;
     loop {
-        let memberships = query::membership::page_active(tx, premise.room, after, limit()).await?;
-        let Some(last) = memberships.last() else {
+        let persons = query::membership::page_managed(tx, premise.room, after, limit()).await?;
+        let Some(last) = persons.last() else {
             return Ok(());
         };
-        after = Some(last.person);
-        let persons: Vec<PersonId> = memberships
-            .iter()
-            .filter(|membership| membership.kind == MembershipKind::Managed)
-            .map(|membership| membership.person)
-            .collect();
+        after = Some(*last);
         let mut leaving = Vec::new();
         for mut pair in facts(tx, premise, &persons).await? {
             pair.facts.last_administrator = kept.contains(&pair.person);
@@ -508,8 +509,14 @@ async fn note_members(
     members: Vec<(Outcome, MembershipRow)>,
     sheet: &mut Sheet,
 ) -> Result<(), EngineError> {
-    let persons = members.iter().map(|(_, membership)| membership.person);
-    let people: BTreeMap<PersonId, _> = query::person::by_ids(tx, persons)
+    let mut named: BTreeMap<Outcome, Vec<PersonId>> = BTreeMap::new();
+    for (outcome, membership) in &members {
+        let persons = named.entry(*outcome).or_default();
+        if persons.len() < sheet.places(*outcome) {
+            persons.push(membership.person);
+        }
+    }
+    let people: BTreeMap<PersonId, _> = query::person::by_ids(tx, named.into_values().flatten())
         .await?
         .into_iter()
         .map(|person| (person.id, person))

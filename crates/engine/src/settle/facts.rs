@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use usher_core::{EndReason, MappingId, PersonId, RoomId, RoomState, Scope, SourceUserId};
+use usher_core::{EndReason, MappingId, MappingState, PersonId, RoomId, RoomState, Scope, SourceUserId};
 use usher_storage::query;
 use usher_storage::query::facts::{Account, Backing};
 use usher_storage::query::hold::ParkedRow;
@@ -59,11 +59,11 @@ pub(super) async fn load(
 ) -> Result<Batch, EngineError> {
     let policy = Arc::clone(&unit.policy);
     let removal = unit.removal.reason;
-    let (mut rows, mut asked) = ask(unit.tx, rooms, persons).await?;
+    let (mut rows, mut asked) = ask(unit.tx, rooms, persons, true).await?;
     let counted = |room: &&RoomRow| room.state == RoomState::Preparing || room.arrival_limit.is_some();
     let counted = rows.values().filter(counted).map(|room| room.id).collect();
     if unit.lock_rooms(counted).await? {
-        (rows, asked) = ask(unit.tx, rooms, persons).await?;
+        (rows, asked) = ask(unit.tx, rooms, persons, true).await?;
     }
     asked.with_formers = true;
     let what_if = Suppose::default();
@@ -73,7 +73,8 @@ pub(super) async fn load(
 /// What is asked for together with the rooms.
 struct Asked {
     with_formers: bool,
-    backings: Later<Backing>,
+    /// Nothing where no group leads to the rooms.
+    backings: Option<Later<Backing>>,
     active: Later<MembershipRow>,
     parked: Later<((RoomId, PersonId), ParkedRow)>,
 }
@@ -82,11 +83,15 @@ async fn ask(
     tx: &mut Tx<'_>,
     rooms: &[RoomId],
     persons: &[PersonId],
+    led: bool,
 ) -> Result<(BTreeMap<RoomId, RoomRow>, Asked), EngineError> {
     let rows = query::room::by_ids_later(tx, rooms.iter().copied()).await?;
     let asked = Asked {
         with_formers: false,
-        backings: query::facts::backings_later(tx, rooms, persons).await?,
+        backings: match led {
+            true => Some(query::facts::backings_later(tx, rooms, persons).await?),
+            false => None,
+        },
         active: query::membership::active_later(tx, rooms, persons).await?,
         parked: query::hold::parked_later(tx, rooms, persons).await?,
     };
@@ -103,8 +108,26 @@ pub(crate) async fn suppose(
     rooms: &[RoomId],
     persons: &[PersonId],
 ) -> Result<Batch, EngineError> {
-    let (rows, asked) = ask(tx, rooms, persons).await?;
+    let led = is_led_to(tx, what_if, rooms).await?;
+    let (rows, asked) = ask(tx, rooms, persons, led).await?;
     suppose_in(tx, policy, removal, what_if, (rows, rooms), persons, asked).await
+}
+
+/// Whether a mapping that counts leads to one of these rooms. Where none is left, nobody has to be looked for in its group.
+async fn is_led_to(tx: &mut Tx<'_>, what_if: &Suppose, rooms: &[RoomId]) -> Result<bool, EngineError> {
+    if what_if.retired.is_empty() {
+        return Ok(true);
+    }
+    for room in rooms {
+        let mappings = query::mapping::of_room(tx, *room).await?;
+        let counts = |mapping: &MappingRow| {
+            mapping.state == MappingState::Confirmed && !what_if.retired.contains(&mapping.id)
+        };
+        if mappings.iter().any(counts) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn suppose_in(
@@ -116,7 +139,10 @@ async fn suppose_in(
     persons: &[PersonId],
     asked: Asked,
 ) -> Result<Batch, EngineError> {
-    let backings = tx.rows(asked.backings).await?;
+    let backings = match asked.backings {
+        Some(backings) => tx.rows(backings).await?,
+        None => Vec::new(),
+    };
     let mut desired = desired_by(tx, policy, what_if, rooms, persons, backings).await?;
     let mut active: BTreeMap<_, _> = tx
         .rows(asked.active)

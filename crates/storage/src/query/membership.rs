@@ -176,6 +176,25 @@ pub async fn page_active(
     many(tx, sql, &[room.into(), after, limit.into()]).await
 }
 
+/// People with an active managed membership of a room, in order.
+pub async fn page_managed(
+    tx: &mut Tx<'_>,
+    room: RoomId,
+    after: Option<PersonId>,
+    limit: u32,
+) -> Result<Vec<PersonId>, StorageError> {
+    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
+    let rows = tx
+        .query(
+            "SELECT m.person_id FROM membership m
+             WHERE m.room_id = $1 AND m.person_id > $2 AND m.active = 1 AND m.kind = 'managed'
+             ORDER BY m.person_id LIMIT $3",
+            &[room.into(), after, limit.into()],
+        )
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// The active administrators of a room, the vendor's bootstrap user included.
 pub async fn administrators(tx: &mut Tx<'_>, room: RoomId) -> Result<Vec<MembershipRow>, StorageError> {
     let sql = select_membership!(
