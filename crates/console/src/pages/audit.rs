@@ -147,7 +147,7 @@ async fn show(visit: Visit) -> Result<Response, Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let sources: Page<Source> = visit.get("/sources").await?;
+    let sources: Page<Source> = visit.get("/sources?counts=false").await?;
     let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let pager = Pager::new("/audit", &filters.pairs(), &cursor, list.next.as_deref());
     let template = Audit {

@@ -166,7 +166,7 @@ async fn group(
         }
         _ => None,
     };
-    let sources: Page<Source> = visit.get("/sources").await?;
+    let sources: Page<Source> = visit.get("/sources?counts=false").await?;
     let available = match mapping.group.is_none() && !mapping.is("retired") {
         true => arrived(visit, &mapping.source).await?,
         false => Vec::new(),

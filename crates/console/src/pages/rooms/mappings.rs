@@ -144,7 +144,7 @@ async fn groups(
     let room = Room::load(visit, room).await?;
     let mappings: Page<Mapping> = visit.get(format!("/mappings?room={}&limit=500", room.id)).await?;
     let levels = Levels::load(visit).await?;
-    let sources: Page<Source> = visit.get("/sources").await?;
+    let sources: Page<Source> = visit.get("/sources?counts=false").await?;
     let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let ways = mappings.items.iter().filter(|one| !one.is("retired"));
     let groups = ways.map(|one| Way {

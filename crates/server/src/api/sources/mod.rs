@@ -8,15 +8,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use serde::Deserialize;
 use usher_core::SourceName;
 use usher_engine::{Engine, EngineError};
 use usher_storage::query::source::SourceRow;
 use usher_storage::{StorageError, Tx, query};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::AppState;
-use crate::api::extract::Path;
+use crate::api::extract::{Path, Query};
 use crate::api::page::Page;
 use crate::api::problem::Problems;
 use crate::api::view::{RetirePlanView, SourceView};
@@ -37,13 +39,25 @@ pub(in crate::api) fn router() -> OpenApiRouter<AppState> {
 
 pub(crate) use pull::{JoinInput, JoinedView, SyncInput, find_runs, join, sync};
 
+/// What is said of each source.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Detail {
+    /// Whether accounts and groups are counted; they are when left out. Where there are many accounts, counting takes longest.
+    counts: Option<bool>,
+}
+
 /// Every source, configured or not, by name.
-#[utoipa::path(get, path = "/sources", tag = "sources",
+#[utoipa::path(get, path = "/sources", tag = "sources", params(Detail),
     responses((status = 200, body = Page<SourceView>), Problems))]
-async fn list(State(state): State<AppState>) -> Result<Json<Page<SourceView>>, ApiError> {
+async fn list(
+    State(state): State<AppState>,
+    Query(detail): Query<Detail>,
+) -> Result<Json<Page<SourceView>>, ApiError> {
+    let counts = detail.counts.unwrap_or(true);
     let items = state
         .engine
-        .read(|tx| Box::pin(async move { Ok::<_, ApiError>(all(tx).await?) }))
+        .read(move |tx| Box::pin(async move { Ok::<_, ApiError>(all(tx, counts).await?) }))
         .await?;
     Ok(Json(Page::whole(items)))
 }
@@ -61,7 +75,7 @@ async fn get(
             let source = source.clone();
             Box::pin(async move {
                 let row = name::source(tx, &source).await?;
-                Ok::<_, ApiError>(view(tx, row).await?)
+                Ok::<_, ApiError>(view(tx, row, true).await?)
             })
         })
         .await?;
@@ -98,7 +112,7 @@ async fn retire(
             Box::pin(async move {
                 unit.retire_source(&name, &body.digest).await?;
                 let row = name::source(unit.tx(), name.as_str()).await?;
-                Ok(view(unit.tx(), row).await?)
+                Ok(view(unit.tx(), row, true).await?)
             })
         })
         .await;
@@ -112,22 +126,27 @@ pub(crate) fn parse(source: &str) -> Result<SourceName, EngineError> {
         .map_err(|_| EngineError::not_found("source", source))
 }
 
-/// Every source with its counts.
-pub(crate) async fn all(tx: &mut Tx<'_>) -> Result<Vec<SourceView>, StorageError> {
+/// Every source, with its counts where they are wanted.
+pub(crate) async fn all(tx: &mut Tx<'_>, counts: bool) -> Result<Vec<SourceView>, StorageError> {
     let mut items = Vec::new();
     for row in query::source::all(tx).await? {
-        items.push(view(tx, row).await?);
+        items.push(view(tx, row, counts).await?);
     }
     Ok(items)
 }
 
-async fn view(tx: &mut Tx<'_>, row: SourceRow) -> Result<SourceView, StorageError> {
+async fn view(tx: &mut Tx<'_>, row: SourceRow, counts: bool) -> Result<SourceView, StorageError> {
     let last_write = query::source::last_write(tx, row.key).await?;
-    let users = query::user::count(tx, row.key).await?;
-    let groups = query::group::count(tx, row.key).await?;
+    let counts = match counts {
+        true => {
+            let users = query::user::count(tx, row.key).await?;
+            Some((users, query::group::count(tx, row.key).await?))
+        }
+        false => None,
+    };
     let pull = match row.mode.as_str() {
         "push" => None,
         _ => Some(query::pull_run::state(tx, row.key).await?),
     };
-    Ok(SourceView::new(row, last_write.map(Time), (users, groups), pull))
+    Ok(SourceView::new(row, last_write.map(Time), counts, pull))
 }

@@ -31,21 +31,23 @@ pub struct SourceView {
     pub first_seen: Time,
     /// When it last changed anything.
     pub last_write: Option<Time>,
-    /// How many accounts it has.
-    pub users: i64,
-    /// How many groups it has.
-    pub groups: i64,
+    /// How many accounts it has, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<i64>,
+    /// How many groups it has, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<i64>,
     /// How reading it stands; nothing for one that is only pushed to.
     pub pull: Option<PullView>,
 }
 
 impl SourceView {
-    /// A source with its counts.
+    /// A source, with the numbers of its accounts and groups if they were counted.
     #[must_use]
     pub fn new(
         row: SourceRow,
         last_write: Option<Time>,
-        (users, groups): (i64, i64),
+        counts: Option<(i64, i64)>,
         pull: Option<PullStateRow>,
     ) -> Self {
         Self {
@@ -56,8 +58,8 @@ impl SourceView {
             tenant: row.tenant,
             first_seen: row.first_seen.into(),
             last_write,
-            users,
-            groups,
+            users: counts.map(|(users, _)| users),
+            groups: counts.map(|(_, groups)| groups),
             pull: pull.map(PullView::from),
         }
     }

@@ -53,7 +53,7 @@ enum Verb {
 pub(in crate::cli) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), CliError> {
     match arguments.verb {
         Verb::List => {
-            let sources = context.look(|tx| Box::pin(async move { Ok(all(tx).await?) }))?;
+            let sources = context.look(|tx| Box::pin(async move { Ok(all(tx, true).await?) }))?;
             context.output.show(&sources, |sources| text(sources))
         }
         Verb::Check { source } => pull::check(context, &source),
@@ -70,7 +70,7 @@ pub(in crate::cli) fn run(context: &Context<'_>, arguments: Arguments) -> Result
                 let (name, digest) = (name.clone(), digest.clone());
                 Box::pin(async move {
                     unit.retire_source(&name, &digest).await?;
-                    let sources = all(unit.tx()).await?;
+                    let sources = all(unit.tx(), true).await?;
                     let found = sources.into_iter().find(|one| one.name == name.as_str());
                     Ok(found.ok_or_else(|| EngineError::not_found("source", &name))?)
                 })
@@ -92,8 +92,8 @@ fn text(sources: &[SourceView]) -> String {
                 source.kind.clone(),
                 source.mode.clone(),
                 source.state.to_string(),
-                source.users.to_string(),
-                source.groups.to_string(),
+                source.users.unwrap_or_default().to_string(),
+                source.groups.unwrap_or_default().to_string(),
                 show::or_nothing(source.last_write.as_ref()),
                 show::or_nothing(source.pull.as_ref().and_then(|pull| pull.last_read.as_ref())),
                 trouble(source),
