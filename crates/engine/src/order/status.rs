@@ -169,7 +169,7 @@ async fn mapping_step(tx: &mut Tx<'_>, order: &OrderRow) -> Result<String, Engin
     };
     Ok(match mapping {
         Some(mapping) if mapping.state != MappingState::Retired => {
-            format!("look at the plan of mapping {} and confirm it", mapping.id)
+            "look at the plan of the mapping and confirm it".to_owned()
         }
         _ => "make a mapping for the room: the one of the order was retired".to_owned(),
     })
