@@ -110,9 +110,8 @@ impl Event {
 
     /// What is worth knowing of the facts, in a line.
     pub(super) fn detail(&self) -> String {
-        const TOLD: [(&str, &str); 12] = [
+        const TOLD: [(&str, &str); 11] = [
             ("level", "level"),
-            ("before", "before"),
             ("reason", ""),
             ("kind", ""),
             ("state", ""),
@@ -124,18 +123,24 @@ impl Event {
             ("added", "added"),
             ("removed", "removed"),
         ];
+        let text = |field: &str| match &self.data[field] {
+            Value::String(text) if text.parse::<Uuid>().is_err() => Some(text.replace('_', " ")),
+            Value::Number(number) if number.as_i64() != Some(0) => Some(number.to_string()),
+            _ => None,
+        };
+        // What was before is the level or the state, unless something else is said to have changed.
+        let mut before = text("before");
+        let is_of = |field| matches!(field, "level" | "state") && self.data["changed"].is_null();
         let mut parts = Vec::new();
         for (field, label) in TOLD {
-            let text = match &self.data[field] {
-                Value::String(text) if text.parse::<Uuid>().is_err() => text.replace('_', " "),
-                Value::Number(number) if number.as_i64() != Some(0) => number.to_string(),
-                _ => continue,
-            };
-            parts.push(match label {
-                "" => text,
-                label => format!("{label} {text}"),
+            let Some(text) = text(field) else { continue };
+            parts.push(match (label, before.take_if(|_| is_of(field))) {
+                (_, Some(before)) => format!("{before} → {text}"),
+                ("", None) => text,
+                (label, None) => format!("{label} {text}"),
             });
         }
+        parts.extend(before.map(|before| format!("before {before}")));
         parts.join(" · ")
     }
 
@@ -178,5 +183,27 @@ impl Event {
             | "mapping.retired" => "bad",
             _ => "",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn detail(data: &Value) -> String {
+        let event = json!({ "type": "usher.order.moved", "time": "2026-02-01T09:00:00Z", "actor": "token:x", "data": data });
+        serde_json::from_value::<Event>(event).unwrap().detail()
+    }
+
+    #[test]
+    fn what_was_before_stands_before_what_came_of_it() {
+        let moved = json!({ "before": "submitted", "state": "room_ready", "reason": "as agreed" });
+        assert_eq!(detail(&moved), "as agreed · submitted → room ready");
+        let raised = json!({ "before": "restricted_user", "level": "user" });
+        assert_eq!(detail(&raised), "restricted user → user");
+        let renamed = json!({ "changed": "administrator", "before": "a@contoso.com", "state": "submitted" });
+        assert_eq!(detail(&renamed), "submitted · before a@contoso.com");
     }
 }
