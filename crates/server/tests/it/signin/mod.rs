@@ -1,9 +1,11 @@
 //! Signing in to the console as a browser does: cookies, forms, redirects.
 
+mod large_room;
 mod password;
 mod provider;
 mod roles;
 mod sessions;
+mod uploads;
 
 use std::collections::BTreeMap;
 
@@ -61,9 +63,13 @@ impl<'w> Browser<'w> {
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let mut request = request
-            .header(header::HOST, "usher.example")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = request.header(header::HOST, "usher.example");
+        if request
+            .headers_ref()
+            .is_none_or(|headers| !headers.contains_key(header::CONTENT_TYPE))
+        {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
         if !jar.is_empty() {
             request = request.header(header::COOKIE, jar.join("; "));
         }

@@ -65,6 +65,43 @@ async fn nobody_sees_or_sends_anything_without_a_session() {
     }
 }
 
+/// The API takes tokens alone. So no page of another site can use it with somebody's cookie, and no role of a session counts
+/// there.
+#[tokio::test]
+async fn a_session_opens_no_part_of_the_api() {
+    let (world, _provider) = with_provider("").await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in().await.expect(303);
+    let document = world
+        .send(
+            http::Request::get("/api/v1/openapi.json")
+                .body(axum::body::Body::empty())
+                .expect("a request"),
+        )
+        .await;
+    let document = document.expect(200).json();
+    let paths = document["paths"].as_object().expect("paths");
+    let mut asked = 0;
+    for (path, methods) in paths {
+        for method in methods.as_object().expect("methods").keys() {
+            let uri = filled(path);
+            let uri = if uri.starts_with("/api/") {
+                uri
+            } else {
+                format!("/api/v1{uri}")
+            };
+            let request = http::Request::builder()
+                .method(method.to_uppercase().as_str())
+                .uri(&uri)
+                .header("sec-fetch-site", "same-origin");
+            let answer = browser.send(request, String::new()).await;
+            assert_eq!(answer.status, 401, "{method} {uri}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 100, "only {asked} routes");
+}
+
 #[tokio::test]
 async fn where_nothing_is_nothing_is_said_to_be() {
     let (world, _provider) = with_provider("").await;
