@@ -6,6 +6,9 @@ use super::checker::{self, Finding, State};
 use super::rig::{Rig, connect};
 use crate::harness::{eventually, seeded_binary};
 
+/// What was acknowledged just before may have been written down by chance, or be written again by the client it was lost to.
+const KILLS: usize = 5;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_that_acknowledges_before_it_commits_is_found_out_on_postgres() {
     if usher_testpg::is_left_out() {
@@ -28,14 +31,16 @@ async fn a_build_that_acknowledges_before_it_commits_is_found_out_on_postgres() 
     let mut rig = Rig::new(database.url()).await;
     rig.run_by(seeded).await;
     rig.begin_clients();
-    rig.acknowledged(300).await;
-    let cluster = tokio::task::spawn_blocking(move || {
-        cluster.kill().expect("it can be killed");
-        cluster.restart().expect("it comes back");
-        cluster
-    })
-    .await
-    .expect("no panic");
+    for _kill in 0..KILLS {
+        rig.acknowledged(200).await;
+        cluster = tokio::task::spawn_blocking(move || {
+            cluster.kill().expect("it can be killed");
+            cluster.restart().expect("it comes back");
+            cluster
+        })
+        .await
+        .expect("no panic");
+    }
     rig.finish().await;
 
     let entries = rig.journal.entries();
