@@ -12,6 +12,7 @@ mod cli_beside_server;
 mod conformance;
 mod demo;
 mod durability;
+mod guessing;
 mod harness;
 mod lifecycle;
 mod mail;

@@ -9,6 +9,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Where the data are, if not in a place of the test's own.
     pub storage: Option<String>,
+    /// TOML lines of `[server]` beside the address.
+    pub server: String,
     /// TOML that follows, for what has no field here.
     pub more: String,
 }
@@ -47,6 +49,7 @@ impl Default for Config {
             domains: vec!["contoso.com".to_owned()],
             sources: vec![Source::named("idp")],
             storage: None,
+            server: String::new(),
             more: String::new(),
         }
     }
@@ -69,8 +72,10 @@ impl Config {
              [storage]\n\
              url = \"{storage}\"\n\n\
              [server]\n\
-             listen = \"127.0.0.1:0\"\n\n",
-            domains.join(", ")
+             listen = \"127.0.0.1:0\"\n\
+             {server}\n\n",
+            domains.join(", "),
+            server = self.server,
         );
         for Source {
             name,

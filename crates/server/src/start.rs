@@ -96,6 +96,7 @@ pub async fn state(
         access: Arc::new(Access::new(
             engine.clone(),
             config.server.auth_failures_per_minute,
+            sources.keys().map(ToString::to_string).collect(),
         )),
         engine,
         proxies: config.server.proxies()?.into(),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use usher_core::Timestamp;
 
+use crate::ClientNetwork;
+
 /// So many wrong ones of one address for one account cost nothing; each further one doubles the wait.
 const FREE: u32 = 3;
 /// The first wait, and the longest.
@@ -38,8 +40,8 @@ pub enum Verdict {
 
 #[derive(Debug, Default)]
 struct Counts {
-    pairs: HashMap<(Place, String), Pair>,
-    addresses: HashMap<Place, (Timestamp, u32)>,
+    pairs: HashMap<(ClientNetwork, String), Pair>,
+    addresses: HashMap<ClientNetwork, (Timestamp, u32)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,10 +49,6 @@ struct Pair {
     wrong: u32,
     last: Timestamp,
 }
-
-/// An address; of version 6 the network that a single customer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place(Option<IpAddr>);
 
 impl Guesses {
     /// Nothing counted yet.
@@ -64,7 +62,7 @@ impl Guesses {
     pub fn attempt(&self, address: Option<IpAddr>, account: &str, now: Timestamp) -> Verdict {
         let mut counts = self.counts.lock().expect("no holder of this lock panics");
         counts.make_room(now);
-        let (place, key) = (Place::of(address), key(address, account));
+        let (place, key) = (ClientNetwork::of(address), key(address, account));
         if let Some((start, count)) = counts.addresses.get(&place)
             && *count >= PER_ADDRESS
             && now.since(*start) < MINUTE
@@ -96,7 +94,7 @@ impl Guesses {
     pub fn right(&self, address: Option<IpAddr>, account: &str) {
         let mut counts = self.counts.lock().expect("no holder of this lock panics");
         counts.pairs.remove(&key(address, account));
-        if let Some((_, count)) = counts.addresses.get_mut(&Place::of(address)) {
+        if let Some((_, count)) = counts.addresses.get_mut(&ClientNetwork::of(address)) {
             *count = count.saturating_sub(1);
         }
     }
@@ -121,17 +119,8 @@ impl Counts {
     }
 }
 
-impl Place {
-    fn of(address: Option<IpAddr>) -> Self {
-        Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-            v4 => v4,
-        }))
-    }
-}
-
-fn key(address: Option<IpAddr>, account: &str) -> (Place, String) {
-    (Place::of(address), account.chars().take(100).collect())
+fn key(address: Option<IpAddr>, account: &str) -> (ClientNetwork, String) {
+    (ClientNetwork::of(address), account.chars().take(100).collect())
 }
 
 fn wait(wrong: u32) -> Duration {
@@ -224,7 +213,10 @@ mod tests {
             guesses.attempt(of("2001:db8:0:1::1"), "admin", START),
             Verdict::Now
         );
-        assert_eq!(Place::of(of("::ffff:192.0.2.1")), Place::of(address(1)));
+        assert_eq!(
+            ClientNetwork::of(of("::ffff:192.0.2.1")),
+            ClientNetwork::of(address(1))
+        );
     }
 
     #[test]

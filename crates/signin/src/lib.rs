@@ -7,6 +7,7 @@ mod discovery;
 mod error;
 mod guesses;
 mod local_path;
+mod network;
 mod password;
 mod provider;
 
@@ -15,5 +16,6 @@ pub use claims::{RoleRule, RoleRules};
 pub use error::{ProviderError, SignInError};
 pub use guesses::{Guesses, Verdict};
 pub use local_path::LocalPath;
+pub use network::ClientNetwork;
 pub use password::{Password, PasswordError, Passwords};
 pub use provider::{Identity, Provider, ProviderSettings, Started};

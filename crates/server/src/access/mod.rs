@@ -7,7 +7,7 @@ mod rotate;
 mod secret;
 mod throttle;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -38,6 +38,7 @@ const USE_GRAIN: Duration = Duration::from_secs(60);
 /// Checks credentials. Shared by all handlers.
 pub struct Access {
     engine: Engine,
+    sources: BTreeSet<String>,
     tokens: Fresh<[u8; 32], Arc<Known>>,
     keys: Fresh<SourceName, Vec<JwtKey>>,
     verified: Fresh<[u8; 32], (JwtKeyId, Timestamp)>,
@@ -157,11 +158,12 @@ impl AccessError {
 }
 
 impl Access {
-    /// Checks credentials against this engine's database.
+    /// Checks credentials against this engine's database. Refusals are counted for each of these sources by itself.
     #[must_use]
-    pub fn new(engine: Engine, failures_per_minute: u32) -> Self {
+    pub fn new(engine: Engine, failures_per_minute: u32, sources: BTreeSet<String>) -> Self {
         Self {
             engine,
+            sources,
             tokens: Fresh::new(),
             keys: Fresh::new(),
             verified: Fresh::new(),
@@ -181,7 +183,7 @@ impl Access {
         peer: Option<IpAddr>,
     ) -> Result<SourceCaller, AccessError> {
         let result = self.check_source(name, headers).await;
-        self.count(result, name, peer)
+        self.count(result, self.sources.get(name).map(String::as_str), peer)
     }
 
     /// Who uses the API.
@@ -190,7 +192,7 @@ impl Access {
     /// [`AccessError`] says what to do about it.
     pub async fn role(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<RoleCaller, AccessError> {
         let result = self.check_role(headers).await;
-        self.count(result, "", peer)
+        self.count(result, None, peer)
     }
 
     async fn check_source(&self, name: &str, headers: &HeaderMap) -> Result<SourceCaller, AccessError> {
@@ -307,11 +309,12 @@ impl Access {
     }
 
     /// A refusal counts against the address; beyond the limit it is answered as such. A valid credential always
-    /// passes, so that nobody behind a shared address is locked out by another's mistake.
+    /// passes, so that nobody behind a shared address is locked out by another's mistake. `place` is a source of the
+    /// configuration: names that a caller makes up have no counts of their own.
     fn count<T>(
         &self,
         result: Result<T, AccessError>,
-        place: &str,
+        place: Option<&str>,
         peer: Option<IpAddr>,
     ) -> Result<T, AccessError> {
         let error = match result {
@@ -325,7 +328,7 @@ impl Access {
         if self.failures.is_too_many(peer, place) {
             return Err(AccessError::Throttled);
         }
-        tracing::warn!(source.name = place.get(..64).unwrap_or(place), reason = %error, "a credential was refused");
+        tracing::warn!(source.name = place, reason = %error, "a credential was refused");
         Err(error)
     }
 

@@ -1,5 +1,6 @@
 //! Who comes in.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -157,7 +158,7 @@ async fn too_many_refusals_are_answered_429_and_a_good_token_still_passes() {
 #[tokio::test]
 async fn when_a_token_was_used_is_written_down() {
     let world = World::new().await;
-    let access = usher_server::access::Access::new(world.engine.clone(), 10);
+    let access = usher_server::access::Access::new(world.engine.clone(), 10, BTreeSet::new());
     let headers = {
         let mut headers = http::HeaderMap::new();
         headers.insert(header::AUTHORIZATION, world.token.parse().expect("a header"));
