@@ -123,6 +123,14 @@ impl Failure {
         matches!(self, Self::Problem(problem) if matches!(problem.status, 400 | 409 | 412 | 413 | 415 | 422 | 502))
     }
 
+    /// The failure, for the page to tell, where it [is a refusal](Self::is_refusal).
+    ///
+    /// # Errors
+    /// The failure where it is none: it takes the whole page.
+    pub(crate) fn refusal(self) -> Result<Self, Self> {
+        if self.is_refusal() { Ok(self) } else { Err(self) }
+    }
+
     /// What to tell the reader.
     #[must_use]
     pub fn message(&self) -> Message {

@@ -24,7 +24,12 @@ pub(crate) fn page(template: &impl Template) -> Response {
     page_with(StatusCode::OK, template)
 }
 
-/// A page with another status, for what was refused.
+/// A page that may come again after something was refused: then with the refusal's status.
+pub(crate) fn page_after(failure: Option<&Failure>, template: &impl Template) -> Response {
+    page_with(failure.map_or(StatusCode::OK, Failure::status), template)
+}
+
+/// A page with another status.
 pub(crate) fn page_with(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(text) => (status, Html(text)).into_response(),

@@ -11,7 +11,7 @@ use crate::frame::Frame;
 use crate::html::{Page, Pager};
 use crate::pages::event::Event;
 use crate::pages::rooms::{file, moment};
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
 
 /// Choices of kinds: what the form sends, what it says, what the API is asked for.
@@ -148,7 +148,6 @@ async fn show(visit: Visit) -> Result<Response, Failure> {
         Err(failure) => return Err(failure),
     };
     let sources: Page<Source> = visit.get("/sources?counts=false").await?;
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let pager = Pager::new("/audit", &filters.pairs(), &cursor, list.next.as_deref());
     let template = Audit {
         frame: visit.frame("Audit").with(failure.as_ref()),
@@ -162,7 +161,7 @@ async fn show(visit: Visit) -> Result<Response, Failure> {
         filters,
         pager,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 async fn export(visit: Visit) -> Result<Response, Failure> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::frame::Frame;
 use crate::html::{Badge, Length, Page, Pager, PersonName, RoomName, Tone, word};
-use crate::render::{page, page_with};
+use crate::render::{page, page_after};
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
 
@@ -160,10 +160,7 @@ async fn look(visit: &Visit, hold: &str, failure: Option<&Failure>) -> Result<Re
         people,
         more,
     };
-    Ok(match failure {
-        Some(failure) => page_with(failure.status(), &shown),
-        None => page(&shown),
-    })
+    Ok(page_after(failure, &shown))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -207,7 +204,6 @@ async fn decide(
         .await
     {
         Ok(_) => Ok(visit.done(&at, done)),
-        Err(failure) if failure.is_refusal() => look(visit, hold, Some(&failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => look(visit, hold, Some(&failure.refusal()?)).await,
     }
 }

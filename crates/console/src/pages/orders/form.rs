@@ -14,7 +14,7 @@ use super::Order;
 use super::show::again;
 use crate::frame::Frame;
 use crate::html::{Badge, Tone};
-use crate::render::{page, page_with};
+use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};
 use crate::{Call, Content, Failure, Posted};
 
@@ -262,8 +262,7 @@ async fn create(visit: Visit, posted: Posted<Fields>) -> Result<Response, Failur
                 Err(failure) => again(&visit, &order.id.to_string(), failure).await,
             }
         }
-        Err(failure) if failure.is_refusal() => show(&visit, fields, None, None, Some(&failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => show(&visit, fields, None, None, Some(&failure.refusal()?)).await,
     }
 }
 
@@ -292,8 +291,7 @@ async fn change(
             Ok(()) => Ok(visit.done(&at, "order-changed")),
             Err(failure) => again(&visit, &order, failure).await,
         },
-        Err(failure) if failure.is_refusal() => show(&visit, fields, Some(order), None, Some(&failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => show(&visit, fields, Some(order), None, Some(&failure.refusal()?)).await,
     }
 }
 
@@ -377,10 +375,7 @@ async fn show(
         order,
         checked,
     };
-    Ok(match failure {
-        Some(failure) => page_with(failure.status(), &form),
-        None => page(&form),
-    })
+    Ok(page_after(failure, &form))
 }
 
 #[cfg(test)]

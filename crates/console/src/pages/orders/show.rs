@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::frame::Frame;
 use crate::html::{Length, PersonName};
 use crate::plan::{GroupNews, Plan};
-use crate::render::{page, page_with};
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 
 pub(super) fn router() -> Router<Site> {
@@ -155,22 +155,10 @@ async fn show(visit: Visit, Path(order): Path<String>) -> Result<Response, Failu
 
 /// The page once more, with what was refused; other failures take the whole page.
 pub(super) async fn again(visit: &Visit, order: &str, failure: Failure) -> Result<Response, Failure> {
-    again_with(visit, order, failure, Acceptance::default()).await
+    look(visit, order, Some(&failure.refusal()?), Acceptance::default()).await
 }
 
-pub(super) async fn again_with(
-    visit: &Visit,
-    order: &str,
-    failure: Failure,
-    accept: Acceptance,
-) -> Result<Response, Failure> {
-    if !failure.is_refusal() {
-        return Err(failure);
-    }
-    look(visit, order, Some(&failure), accept).await
-}
-
-async fn look(
+pub(super) async fn look(
     visit: &Visit,
     order: &str,
     failure: Option<&Failure>,
@@ -222,8 +210,5 @@ async fn look(
         namesakes,
         may,
     };
-    Ok(match failure {
-        Some(failure) => page_with(failure.status(), &shown),
-        None => page(&shown),
-    })
+    Ok(page_after(failure, &shown))
 }

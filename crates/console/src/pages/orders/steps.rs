@@ -7,7 +7,7 @@ use axum::routing::post;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::show::{again, again_with};
+use super::show::{again, look};
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
@@ -141,7 +141,7 @@ async fn accept(
     };
     match accepted {
         Ok(_) => Ok(visit.done(&at, "order-accepted")),
-        Err(failure) => again_with(&visit, &order, failure, posted.form).await,
+        Err(failure) => look(&visit, &order, Some(&failure.refusal()?), posted.form).await,
     }
 }
 

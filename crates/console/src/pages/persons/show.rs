@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 use usher_core::Timestamp;
@@ -18,7 +18,7 @@ use crate::html::{Badge, Bar, Gantt, Line, Page, PersonName, RoomName, Tone, wor
 use crate::pages::event::Event;
 use crate::pages::levels::Levels;
 use crate::pages::rooms::{Member, Stay};
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
 
@@ -186,7 +186,6 @@ async fn person_page(
         .partition(|member| member.active);
     let more_before = before.len().saturating_sub(MOST);
     before.truncate(MOST);
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Person {
         frame: visit.frame(person.name.label()).with(failure.as_ref()),
         is_asked: !q.is_empty(),
@@ -205,7 +204,7 @@ async fn person_page(
         found,
         form,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 /// Why the person has access to a room or not; where no room has this name, rooms that have it in theirs.
@@ -274,9 +273,6 @@ async fn link(visit: Visit, Path(person): Path<String>, posted: Posted<Link>) ->
         .await
     {
         Ok(_) => Ok(visit.done(&format!("/persons/{}", segment(&person)), "people-linked")),
-        Err(failure) if failure.is_refusal() => {
-            person_page(&visit, &person, posted.form, Some(failure)).await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => person_page(&visit, &person, posted.form, Some(failure.refusal()?)).await,
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Restore;
 use crate::frame::Frame;
 use crate::html::{Page, Pager};
-use crate::render::{page, page_with};
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
 use crate::{Failure, Posted};
 
@@ -58,10 +58,7 @@ async fn look(visit: &Visit, asked: Asked, failure: Option<&Failure>) -> Result<
         may_suggest: visit.may("POST", "/restores"),
         asked,
     };
-    Ok(match failure {
-        Some(failure) => page_with(failure.status(), &shown),
-        None => page(&shown),
-    })
+    Ok(page_after(failure, &shown))
 }
 
 async fn suggest(visit: Visit, posted: Posted<Asked>) -> Result<Response, Failure> {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::wire::{Candidate, Details, Grant, Plan, Restore};
 use crate::frame::Frame;
 use crate::pages::levels::Levels;
-use crate::render::{page, page_with};
+use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
@@ -56,14 +56,16 @@ impl Show {
 }
 
 async fn show(visit: Visit, Path(restore): Path<String>) -> Result<Response, Failure> {
-    let candidate = visit.query("candidate").parse().ok();
-    look(&visit, &restore, candidate, None, &Application::default()).await
+    let chosen = Application {
+        candidate: visit.query("candidate"),
+        ..Application::default()
+    };
+    look(&visit, &restore, None, &chosen).await
 }
 
 async fn look(
     visit: &Visit,
     restore: &str,
-    candidate: Option<Uuid>,
     failure: Option<&Failure>,
     typed: &Application,
 ) -> Result<Response, Failure> {
@@ -74,7 +76,7 @@ async fn look(
         candidates,
     } = visit.get(at.as_str()).await?;
     let plan = if restore.is_open() && !candidates.is_empty() {
-        Some(plan(visit, &at, candidate).await?)
+        Some(plan(visit, &at, typed.candidate.parse().ok()).await?)
     } else {
         None
     };
@@ -90,10 +92,7 @@ async fn look(
         levels: Levels::load(visit).await?,
         may_restore: visit.may("POST", "/restores/{restore}/apply"),
     };
-    Ok(match failure {
-        Some(failure) => page_with(failure.status(), &shown),
-        None => page(&shown),
-    })
+    Ok(page_after(failure, &shown))
 }
 
 /// The plan asks sources that are read on the spot, so it is a POST of the API though it changes nothing.
@@ -149,17 +148,7 @@ async fn apply(
         .await
     {
         Ok(_) => Ok(visit.done(&at, "restored")),
-        Err(failure) if failure.is_refusal() => {
-            look(
-                &visit,
-                &restore,
-                form.candidate.parse().ok(),
-                Some(&failure),
-                form,
-            )
-            .await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => look(&visit, &restore, Some(&failure.refusal()?), form).await,
     }
 }
 
@@ -202,10 +191,7 @@ async fn act(
         .await
     {
         Ok(_) => Ok(visit.done(&at, word)),
-        Err(failure) if failure.is_refusal() => {
-            look(visit, restore, None, Some(&failure), &Application::default()).await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => look(visit, restore, Some(&failure.refusal()?), &Application::default()).await,
     }
 }
 

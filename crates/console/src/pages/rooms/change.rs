@@ -74,10 +74,7 @@ async fn step(
     let once = posted.once.as_deref();
     match visit.write(Method::POST, path, posted.form.body(), once).await {
         Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(room)), done)),
-        Err(failure) if failure.is_refusal() => {
-            members::members(visit, room, NewMember::default(), Some(failure)).await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => members::members(visit, room, NewMember::default(), Some(failure.refusal()?)).await,
     }
 }
 
@@ -105,9 +102,6 @@ async fn add(visit: Visit, Path(room): Path<String>, posted: Posted<NewMember>) 
         .await
     {
         Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(&room)), "member-added")),
-        Err(failure) if failure.is_refusal() => {
-            members::members(&visit, &room, posted.form, Some(failure)).await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => members::members(&visit, &room, posted.form, Some(failure.refusal()?)).await,
     }
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::frame::Frame;
 use crate::html::Page;
 use crate::pages::levels::Levels;
 use crate::plan::Plan;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
 
@@ -171,7 +171,6 @@ async fn group(
         true => arrived(visit, &mapping.source).await?,
         false => Vec::new(),
     };
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let title = match step {
         Step::Look => format!("{} for {}", mapping.name(), room.name),
         Step::Retire => format!("Take {} away from {}", mapping.name(), room.name),
@@ -191,7 +190,7 @@ async fn group(
         other,
         available,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 /// A plan, unless it is refused: then the page says why.
@@ -304,10 +303,16 @@ async fn change(
             &format!("/rooms/{}/groups/{}", segment(&place.0), place.1),
             "group-changed",
         )),
-        Err(failure) if failure.is_refusal() => {
-            group(&visit, place, Step::Look, Replacement::default(), Some(failure)).await
+        Err(failure) => {
+            group(
+                &visit,
+                place,
+                Step::Look,
+                Replacement::default(),
+                Some(failure.refusal()?),
+            )
+            .await
         }
-        Err(failure) => Err(failure),
     }
 }
 
@@ -368,7 +373,6 @@ async fn done(
             Ok(visit.done(&format!("/rooms/{}/groups/{}", segment(&place.0), place.1), word))
         }
         Ok(_) => Ok(visit.done(&format!("/rooms/{}/groups", segment(&place.0)), word)),
-        Err(failure) if failure.is_refusal() => group(visit, place, step, other, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => group(visit, place, step, other, Some(failure.refusal()?)).await,
     }
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 use usher_core::Timestamp;
@@ -16,7 +16,7 @@ use super::room::Room;
 use crate::frame::Frame;
 use crate::html::{Badge, Flow, Page, Tone, Way};
 use crate::pages::levels::Levels;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
@@ -145,7 +145,6 @@ async fn groups(
     let mappings: Page<Mapping> = visit.get(format!("/mappings?room={}&limit=500", room.id)).await?;
     let levels = Levels::load(visit).await?;
     let sources: Page<Source> = visit.get("/sources?counts=false").await?;
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let ways = mappings.items.iter().filter(|one| !one.is("retired"));
     let groups = ways.map(|one| Way {
         source: one.source.clone(),
@@ -176,7 +175,7 @@ async fn groups(
         levels,
         form,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 async fn add(visit: Visit, Path(room): Path<String>, posted: Posted<NewGroup>) -> Result<Response, Failure> {
@@ -196,7 +195,6 @@ async fn add(visit: Visit, Path(room): Path<String>, posted: Posted<NewGroup>) -
             let path = made.map_or_else(|| path.clone(), |made| format!("{path}/{}", made.id));
             Ok(visit.done(&path, "group-named"))
         }
-        Err(failure) if failure.is_refusal() => groups(&visit, &room, posted.form, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => groups(&visit, &room, posted.form, Some(failure.refusal()?)).await,
     }
 }

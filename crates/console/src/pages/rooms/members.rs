@@ -17,7 +17,7 @@ use super::room::Room;
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Pager, PersonName, RoomName, Tone, word};
 use crate::pages::levels::{Level, Levels};
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
 use crate::{Call, Failure};
 
@@ -183,7 +183,6 @@ pub(super) async fn members(
         list.next.as_deref(),
     );
     let failure = failure.or(wrong);
-    let status = failure.as_ref().map_or(http::StatusCode::OK, Failure::status);
     let template = Members {
         frame: visit.frame(room.name.clone()).with(failure.as_ref()),
         tab: "members",
@@ -201,7 +200,7 @@ pub(super) async fn members(
         only,
         form,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 /// Which members the API is asked for.

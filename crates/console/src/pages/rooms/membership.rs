@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use usher_core::Timestamp;
@@ -17,7 +17,7 @@ use super::room::Room;
 use crate::frame::Frame;
 use crate::html::{Page, word};
 use crate::pages::levels::{Level, Levels};
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
@@ -142,7 +142,6 @@ async fn membership(
     let grants: Page<Grant> = visit.get(format!("/memberships/{id}/grants")).await?;
     let groups = groups(visit, room.id).await?;
     let group = stay.member.mapping.and_then(|id| groups.get(&id).cloned());
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let title = format!("{} in {}", stay.member.person.label(), room.name);
     let template = Membership {
         frame: visit.frame(title).with(failure.as_ref()),
@@ -156,7 +155,7 @@ async fn membership(
         stay,
         group,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 /// Does a step and shows the membership again; where it is refused, with the reason.
@@ -178,8 +177,7 @@ async fn step(
             let id = now.unwrap_or(id);
             Ok(visit.done(&format!("/rooms/{}/members/{id}", segment(room)), done))
         }
-        Err(failure) if failure.is_refusal() => membership(visit, room, id, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => membership(visit, room, id, Some(failure.refusal()?)).await,
     }
 }
 

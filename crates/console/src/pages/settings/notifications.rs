@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 use usher_core::Timestamp;
@@ -15,7 +15,7 @@ use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Badge, Tone, word};
 use crate::pages::rooms::Because;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};
 
@@ -140,7 +140,6 @@ async fn notifications(
     failure: Option<Failure>,
     to: String,
 ) -> Result<Response, Failure> {
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Notifications {
         frame: visit.frame("E-mail").with(failure.as_ref()),
         tabs: tabs(visit, "/settings/notifications"),
@@ -154,7 +153,7 @@ async fn notifications(
         },
         tested,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -168,8 +167,7 @@ async fn test(visit: Visit, posted: Posted<Test>) -> Result<Response, Failure> {
     let to = posted.form.to.trim().to_owned();
     match visit.post("/notifications/test", json!({ "to": to }), None).await {
         Ok(tested) => notifications(&visit, Some(tested), None, to).await,
-        Err(failure) if failure.is_refusal() => notifications(&visit, None, Some(failure), to).await,
-        Err(failure) => Err(failure),
+        Err(failure) => notifications(&visit, None, Some(failure.refusal()?), to).await,
     }
 }
 
@@ -180,9 +178,6 @@ async fn retry(visit: Visit, Path(mail): Path<Uuid>, posted: Posted<Because>) ->
         .await
     {
         Ok(_) => Ok(visit.done("/settings/notifications", "mail-again")),
-        Err(failure) if failure.is_refusal() => {
-            notifications(&visit, None, Some(failure), String::new()).await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => notifications(&visit, None, Some(failure.refusal()?), String::new()).await,
     }
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::html::word;
 use crate::pages::levels::{Level, Levels};
 use crate::pages::rooms::optional;
 use crate::plan::Tally;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};
 
@@ -121,7 +121,6 @@ async fn rules(visit: &Visit, failure: Option<Failure>) -> Result<Response, Fail
         true => visit.get("/policy/plan").await.ok(),
         false => None,
     };
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Rules {
         frame: visit.frame("Settings").with(failure.as_ref()),
         tabs: tabs(visit, "/settings"),
@@ -132,7 +131,7 @@ async fn rules(visit: &Visit, failure: Option<Failure>) -> Result<Response, Fail
         is_proposed,
         plan,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,7 +148,6 @@ async fn confirm(visit: Visit, posted: Posted<Confirmation>) -> Result<Response,
         .await;
     match outcome {
         Ok(_) => Ok(visit.done("/settings", "rules-confirmed")),
-        Err(failure) if failure.is_refusal() => rules(&visit, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => rules(&visit, Some(failure.refusal()?)).await,
     }
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::frame::Frame;
 use crate::html::Page;
 use crate::pages::rooms::{Because, optional};
 use crate::pages::sources::Token;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};
 
@@ -58,7 +58,6 @@ async fn tokens(
     let (tokens, mut ended): (Vec<Token>, Vec<Token>) = of_roles.partition(|token| token.works(visit.now()));
     ended.reverse();
     ended.truncate(50);
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Tokens {
         frame: visit.frame("API tokens").with(failure.as_ref()),
         tabs: tabs(visit, "/settings/tokens"),
@@ -67,7 +66,7 @@ async fn tokens(
         secret,
         form,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,8 +110,7 @@ async fn made(visit: &Visit, path: String, body: Value, form: NewToken) -> Resul
             let secret = made["token"].as_str().map(str::to_owned);
             tokens(visit, secret, NewToken::default(), None).await
         }
-        Err(failure) if failure.is_refusal() => tokens(visit, None, form, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => tokens(visit, None, form, Some(failure.refusal()?)).await,
     }
 }
 
@@ -120,9 +118,6 @@ async fn revoke(visit: Visit, Path(token): Path<Uuid>, posted: Posted<Because>) 
     let path = format!("/tokens/{token}/revoke");
     match visit.write(Method::POST, path, posted.form.body(), None).await {
         Ok(_) => Ok(visit.done("/settings/tokens", "token-revoked")),
-        Err(failure) if failure.is_refusal() => {
-            tokens(&visit, None, NewToken::default(), Some(failure)).await
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => tokens(&visit, None, NewToken::default(), Some(failure.refusal()?)).await,
     }
 }

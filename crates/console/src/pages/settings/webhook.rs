@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use usher_core::Timestamp;
@@ -16,7 +16,7 @@ use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Page, Pager};
 use crate::pages::rooms::{Because, moment, optional};
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
 use crate::{Failure, Posted};
 
@@ -88,7 +88,6 @@ async fn webhook(visit: &Visit, id: Uuid, news: News) -> Result<Response, Failur
     let cursor = visit.query("cursor");
     let asked = query(&[("limit", "50"), ("cursor", &cursor)]);
     let deliveries: Page<Delivery> = visit.get(format!("/webhooks/{id}/deliveries{asked}")).await?;
-    let status = news.failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = One {
         frame: visit.frame("Webhook").with(news.failure.as_ref()),
         tabs: tabs(visit, "/settings/webhooks"),
@@ -103,15 +102,12 @@ async fn webhook(visit: &Visit, id: Uuid, news: News) -> Result<Response, Failur
         tested: news.tested,
         secret: news.secret,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(news.failure.as_ref(), &template))
 }
 
 async fn refused(visit: &Visit, id: Uuid, failure: Failure) -> Result<Response, Failure> {
-    if !failure.is_refusal() {
-        return Err(failure);
-    }
     let news = News {
-        failure: Some(failure),
+        failure: Some(failure.refusal()?),
         ..News::default()
     };
     webhook(visit, id, news).await

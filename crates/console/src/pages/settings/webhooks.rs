@@ -4,7 +4,6 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use usher_core::Timestamp;
@@ -14,7 +13,7 @@ use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Tone};
 use crate::pages::rooms::optional;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};
 
@@ -123,7 +122,6 @@ async fn webhooks(
     failure: Option<Failure>,
 ) -> Result<Response, Failure> {
     let list: Page<Webhook> = visit.get("/webhooks").await?;
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Webhooks {
         frame: visit.frame("Webhooks").with(failure.as_ref()),
         tabs: tabs(visit, "/settings/webhooks"),
@@ -131,7 +129,7 @@ async fn webhooks(
         form,
         made,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 /// The secret is shown on this answer: nobody could show it after a redirect.
@@ -150,7 +148,6 @@ async fn create(visit: Visit, posted: Posted<NewWebhook>) -> Result<Response, Fa
             };
             webhooks(&visit, NewWebhook::default(), Some(made), None).await
         }
-        Err(failure) if failure.is_refusal() => webhooks(&visit, form, None, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => webhooks(&visit, form, None, Some(failure.refusal()?)).await,
     }
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use usher_core::Timestamp;
@@ -15,7 +15,7 @@ use super::source::{Source, Tab};
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Tone, word};
 use crate::pages::rooms::{Because, optional};
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
 
@@ -128,7 +128,6 @@ async fn access(
         .get(format!("/keys{}", query(&[("source", &source.name)])))
         .await?;
     let setup: Option<Setup> = visit.find(format!("/sources/{name}/setup")).await?;
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Access {
         frame: visit
             .frame(format!("{} – tokens and keys", source.name))
@@ -141,7 +140,7 @@ async fn access(
         secret,
         source,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,8 +184,7 @@ async fn made(visit: &Visit, source: &str, path: String, body: Value) -> Result<
             let secret = made["token"].as_str().map(str::to_owned);
             access(visit, source, secret, None).await
         }
-        Err(failure) if failure.is_refusal() => access(visit, source, None, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => access(visit, source, None, Some(failure.refusal()?)).await,
     }
 }
 
@@ -241,7 +239,6 @@ async fn done(
 ) -> Result<Response, Failure> {
     match visit.write(Method::POST, path, body, None).await {
         Ok(_) => Ok(visit.done(&format!("/sources/{}/access", segment(source)), word)),
-        Err(failure) if failure.is_refusal() => access(visit, source, None, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => access(visit, source, None, Some(failure.refusal()?)).await,
     }
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use usher_core::Timestamp;
@@ -14,7 +14,7 @@ use crate::frame::Frame;
 use crate::html::{Badge, Page, Tone};
 use crate::pages::event::Event;
 use crate::pages::rooms::optional;
-use crate::render::page_with;
+use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
 
@@ -191,8 +191,7 @@ async fn check(visit: Visit, Path(source): Path<String>) -> Result<Response, Fai
     let path = format!("/sources/{}/check", segment(&source));
     match visit.post(path, json!({}), None).await {
         Ok(checked) => health(&visit, &source, Some(checked), None).await,
-        Err(failure) if failure.is_refusal() => health(&visit, &source, None, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => health(&visit, &source, None, Some(failure.refusal()?)).await,
     }
 }
 
@@ -205,7 +204,6 @@ async fn health(
     let source = Source::load(visit, source).await?;
     let asked = query(&[("source", &source.name), ("limit", "15")]);
     let events: Page<Event> = visit.get(format!("/audit{asked}")).await?;
-    let status = failure.as_ref().map_or(StatusCode::OK, Failure::status);
     let template = Health {
         frame: visit.frame(source.name.clone()).with(failure.as_ref()),
         tabs: source.tabs("health", visit),
@@ -215,7 +213,7 @@ async fn health(
         source,
         checked,
     };
-    Ok(page_with(status, &template))
+    Ok(page_after(failure.as_ref(), &template))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -245,7 +243,6 @@ async fn sync(visit: Visit, Path(source): Path<String>, posted: Posted<Sync>) ->
         .await
     {
         Ok(_) => Ok(visit.done(&format!("/sources/{}/runs", segment(&source)), "read-asked")),
-        Err(failure) if failure.is_refusal() => health(&visit, &source, None, Some(failure)).await,
-        Err(failure) => Err(failure),
+        Err(failure) => health(&visit, &source, None, Some(failure.refusal()?)).await,
     }
 }
