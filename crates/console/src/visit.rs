@@ -79,7 +79,7 @@ impl Visit {
         &self,
         path: impl Into<String>,
         body: Value,
-        once: Option<&str>,
+        once: Option<String>,
     ) -> Result<T, Failure> {
         read(&self.write(Method::POST, path, body, once).await?)
     }
@@ -93,10 +93,10 @@ impl Visit {
         method: Method,
         path: impl Into<String>,
         body: Value,
-        once: Option<&str>,
+        once: Option<String>,
     ) -> Result<Answer, Failure> {
         let mut call = Call::new(method, path, Content::Json(body));
-        call.idempotency_key = once.map(str::to_owned);
+        call.idempotency_key = once;
         self.call(call).await
     }
 

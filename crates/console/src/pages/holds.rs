@@ -175,7 +175,7 @@ async fn approve(
     Path(hold): Path<String>,
     posted: Posted<Decision>,
 ) -> Result<Response, Failure> {
-    decide(&visit, &hold, "approve", "hold-approved", &posted).await
+    decide(&visit, &hold, "approve", "hold-approved", posted).await
 }
 
 async fn reject(
@@ -183,7 +183,7 @@ async fn reject(
     Path(hold): Path<String>,
     posted: Posted<Decision>,
 ) -> Result<Response, Failure> {
-    decide(&visit, &hold, "reject", "hold-rejected", &posted).await
+    decide(&visit, &hold, "reject", "hold-rejected", posted).await
 }
 
 /// Decides about exactly those who were shown; if others are in the hold now, the page comes again with them.
@@ -192,7 +192,7 @@ async fn decide(
     hold: &str,
     step: &str,
     done: &str,
-    posted: &Posted<Decision>,
+    posted: Posted<Decision>,
 ) -> Result<Response, Failure> {
     let at = format!("/holds/{}", segment(hold));
     let mut body = json!({ "digest": posted.form.digest });
@@ -200,7 +200,7 @@ async fn decide(
         body["reason"] = posted.form.reason.trim().into();
     }
     match visit
-        .post::<Value>(format!("{at}/{step}"), body, posted.once.as_deref())
+        .post::<Value>(format!("{at}/{step}"), body, posted.once)
         .await
     {
         Ok(_) => Ok(visit.done(&at, done)),

@@ -251,7 +251,7 @@ async fn create(visit: Visit, posted: Posted<Fields>) -> Result<Response, Failur
         return show(&visit, fields, None, Some(checked), None).await;
     }
     let made = match fields.body(!visit.is(usher_core::Role::Requester)) {
-        Ok(body) => visit.post::<Order>("/orders", body, posted.once.as_deref()).await,
+        Ok(body) => visit.post::<Order>("/orders", body, posted.once).await,
         Err(failure) => Err(failure),
     };
     match made {
@@ -279,11 +279,7 @@ async fn change(
     }
     let at = format!("/orders/{}", segment(&order));
     let changed = match fields.body(false) {
-        Ok(body) => {
-            visit
-                .write(Method::PATCH, &at, body, posted.once.as_deref())
-                .await
-        }
+        Ok(body) => visit.write(Method::PATCH, &at, body, posted.once).await,
         Err(failure) => Err(failure),
     };
     match changed {

@@ -134,7 +134,7 @@ async fn accept(
     let accepted = match posted.form.body() {
         Ok(body) => {
             visit
-                .post::<Value>(format!("{at}/accept"), body, posted.once.as_deref())
+                .post::<Value>(format!("{at}/accept"), body, posted.once)
                 .await
         }
         Err(failure) => Err(failure),
@@ -255,10 +255,7 @@ async fn act(
     once: Option<String>,
 ) -> Result<Response, Failure> {
     let at = format!("/orders/{}", segment(order));
-    match visit
-        .post::<Value>(format!("{at}/{step}"), body, once.as_deref())
-        .await
-    {
+    match visit.post::<Value>(format!("{at}/{step}"), body, once).await {
         Ok(_) => Ok(visit.done(&at, word)),
         Err(failure) => again(visit, order, failure).await,
     }

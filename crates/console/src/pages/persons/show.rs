@@ -268,10 +268,7 @@ struct Link {
 async fn link(visit: Visit, Path(person): Path<String>, posted: Posted<Link>) -> Result<Response, Failure> {
     let body = json!({ "other": posted.form.other.trim(), "reason": posted.form.reason.trim() });
     let path = format!("/persons/{}/link", segment(&person));
-    match visit
-        .write(Method::POST, path, body, posted.once.as_deref())
-        .await
-    {
+    match visit.write(Method::POST, path, body, posted.once).await {
         Ok(_) => Ok(visit.done(&format!("/persons/{}", segment(&person)), "people-linked")),
         Err(failure) => person_page(&visit, &person, posted.form, Some(failure.refusal()?)).await,
     }

@@ -64,10 +64,7 @@ async fn look(visit: &Visit, asked: Asked, failure: Option<&Failure>) -> Result<
 async fn suggest(visit: Visit, posted: Posted<Asked>) -> Result<Response, Failure> {
     let asked = posted.form;
     let body = json!({ "room": asked.room.trim(), "person": asked.person.trim() });
-    match visit
-        .post::<Restore>("/restores", body, posted.once.as_deref())
-        .await
-    {
+    match visit.post::<Restore>("/restores", body, posted.once).await {
         Ok(restore) => {
             Ok(Redirect::to(&format!("/restores/{}?done=restore-suggested", restore.id)).into_response())
         }

@@ -144,7 +144,7 @@ async fn apply(
     }
     let at = format!("/restores/{}", segment(&restore));
     match visit
-        .post::<Value>(format!("{at}/apply"), body, posted.once.as_deref())
+        .post::<Value>(format!("{at}/apply"), body, posted.once)
         .await
     {
         Ok(_) => Ok(visit.done(&at, "restored")),
@@ -163,7 +163,7 @@ async fn undo(
     Path(restore): Path<String>,
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
-    act(&visit, &restore, "undo", "restore-undone", &posted).await
+    act(&visit, &restore, "undo", "restore-undone", posted).await
 }
 
 async fn close(
@@ -171,7 +171,7 @@ async fn close(
     Path(restore): Path<String>,
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
-    act(&visit, &restore, "close", "restore-closed", &posted).await
+    act(&visit, &restore, "close", "restore-closed", posted).await
 }
 
 async fn act(
@@ -179,7 +179,7 @@ async fn act(
     restore: &str,
     step: &str,
     word: &str,
-    posted: &Posted<Because>,
+    posted: Posted<Because>,
 ) -> Result<Response, Failure> {
     let at = format!("/restores/{}", segment(restore));
     let body = match posted.form.reason.trim() {
@@ -187,7 +187,7 @@ async fn act(
         reason => json!({ "reason": reason }),
     };
     match visit
-        .post::<Value>(format!("{at}/{step}"), body, posted.once.as_deref())
+        .post::<Value>(format!("{at}/{step}"), body, posted.once)
         .await
     {
         Ok(_) => Ok(visit.done(&at, word)),

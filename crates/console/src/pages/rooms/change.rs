@@ -52,7 +52,7 @@ async fn archive(
     Path(room): Path<String>,
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
-    step(&visit, &room, "archive", &posted, "room-archived").await
+    step(&visit, &room, "archive", posted, "room-archived").await
 }
 
 async fn reopen(
@@ -60,19 +60,21 @@ async fn reopen(
     Path(room): Path<String>,
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
-    step(&visit, &room, "reopen", &posted, "room-reopened").await
+    step(&visit, &room, "reopen", posted, "room-reopened").await
 }
 
 async fn step(
     visit: &Visit,
     room: &str,
     step: &str,
-    posted: &Posted<Because>,
+    posted: Posted<Because>,
     done: &str,
 ) -> Result<Response, Failure> {
     let path = format!("/rooms/{}/{step}", segment(room));
-    let once = posted.once.as_deref();
-    match visit.write(Method::POST, path, posted.form.body(), once).await {
+    match visit
+        .write(Method::POST, path, posted.form.body(), posted.once)
+        .await
+    {
         Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(room)), done)),
         Err(failure) => members::members(visit, room, NewMember::default(), Some(failure.refusal()?)).await,
     }
@@ -97,10 +99,7 @@ async fn add(visit: Visit, Path(room): Path<String>, posted: Posted<NewMember>) 
         "reason": optional(&form.reason), "until": end_of(&form.until),
     });
     let path = format!("/rooms/{}/members", segment(&room));
-    match visit
-        .write(Method::POST, path, body, posted.once.as_deref())
-        .await
-    {
+    match visit.write(Method::POST, path, body, posted.once).await {
         Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(&room)), "member-added")),
         Err(failure) => members::members(&visit, &room, posted.form, Some(failure.refusal()?)).await,
     }

@@ -232,7 +232,7 @@ async fn confirm(
     Path(place): Path<(String, Uuid)>,
     posted: Posted<Confirmation>,
 ) -> Result<Response, Failure> {
-    let call = ("confirm", posted.form.body(), posted.once.as_deref());
+    let call = ("confirm", posted.form.body(), posted.once);
     done(
         &visit,
         place,
@@ -249,7 +249,7 @@ async fn retire(
     Path(place): Path<(String, Uuid)>,
     posted: Posted<Confirmation>,
 ) -> Result<Response, Failure> {
-    let call = ("retirement/confirm", posted.form.body(), posted.once.as_deref());
+    let call = ("retirement/confirm", posted.form.body(), posted.once);
     done(
         &visit,
         place,
@@ -266,7 +266,7 @@ async fn replace(
     Path(place): Path<(String, Uuid)>,
     posted: Posted<Replacement>,
 ) -> Result<Response, Failure> {
-    let call = ("replacement/confirm", posted.form.body(), posted.once.as_deref());
+    let call = ("replacement/confirm", posted.form.body(), posted.once);
     let other = Replacement {
         digest: String::new(),
         ..posted.form.clone()
@@ -295,9 +295,7 @@ async fn change(
         "reason": optional(&form.reason),
     });
     let path = format!("/mappings/{}", place.1);
-    let outcome = visit
-        .write(Method::PATCH, path, body, posted.once.as_deref())
-        .await;
+    let outcome = visit.write(Method::PATCH, path, body, posted.once).await;
     match outcome {
         Ok(_) => Ok(visit.done(
             &format!("/rooms/{}/groups/{}", segment(&place.0), place.1),
@@ -329,7 +327,7 @@ async fn bind(
     posted: Posted<Binding>,
 ) -> Result<Response, Failure> {
     let body = json!({ "group": posted.form.group.trim(), "reason": optional(&posted.form.reason) });
-    let call = ("bind", body, posted.once.as_deref());
+    let call = ("bind", body, posted.once);
     done(
         &visit,
         place,
@@ -346,7 +344,7 @@ async fn unbind(
     Path(place): Path<(String, Uuid)>,
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
-    let call = ("unbind", posted.form.body(), posted.once.as_deref());
+    let call = ("unbind", posted.form.body(), posted.once);
     done(
         &visit,
         place,
@@ -364,7 +362,7 @@ async fn done(
     place: (String, Uuid),
     step: Step,
     other: Replacement,
-    (name, body, once): (&str, Value, Option<&str>),
+    (name, body, once): (&str, Value, Option<String>),
     word: &str,
 ) -> Result<Response, Failure> {
     let path = format!("/mappings/{}/{name}", place.1);

@@ -185,10 +185,7 @@ async fn add(visit: Visit, Path(room): Path<String>, posted: Posted<NewGroup>) -
         "rejoin": optional(&form.rejoin), "rejoin_days": form.rejoin_days.trim().parse::<u32>().ok(),
         "additional": form.additional == "yes", "reason": optional(&form.reason),
     });
-    match visit
-        .write(Method::POST, "/mappings", body, posted.once.as_deref())
-        .await
-    {
+    match visit.write(Method::POST, "/mappings", body, posted.once).await {
         Ok(answer) => {
             let made: Option<Mapping> = serde_json::from_slice(&answer.body).ok();
             let path = format!("/rooms/{}/groups", segment(&room));

@@ -164,7 +164,7 @@ async fn step(
     (room, id): (&str, Uuid),
     step: &str,
     body: Value,
-    once: Option<&str>,
+    once: Option<String>,
     done: &str,
 ) -> Result<Response, Failure> {
     let path = format!("/memberships/{id}/{step}");
@@ -194,15 +194,7 @@ async fn level(
     posted: Posted<LevelForm>,
 ) -> Result<Response, Failure> {
     let body = json!({ "level": posted.form.level, "reason": optional(&posted.form.reason) });
-    step(
-        &visit,
-        (&room, id),
-        "level",
-        body,
-        posted.once.as_deref(),
-        "level-given",
-    )
-    .await
+    step(&visit, (&room, id), "level", body, posted.once, "level-given").await
 }
 
 async fn end(
@@ -210,13 +202,12 @@ async fn end(
     Path((room, id)): Path<(String, Uuid)>,
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
-    let once = posted.once.as_deref();
     step(
         &visit,
         (&room, id),
         "end",
         posted.form.body(),
-        once,
+        posted.once,
         "member-ended",
     )
     .await
@@ -243,7 +234,7 @@ async fn make_manual(
         (&room, id),
         "make-manual",
         body,
-        posted.once.as_deref(),
+        posted.once,
         "made-manual",
     )
     .await
@@ -256,13 +247,5 @@ async fn until(
 ) -> Result<Response, Failure> {
     let form = &posted.form;
     let body = json!({ "until": end_of(&form.until), "reason": optional(&form.reason) });
-    step(
-        &visit,
-        (&room, id),
-        "until",
-        body,
-        posted.once.as_deref(),
-        "end-changed",
-    )
-    .await
+    step(&visit, (&room, id), "until", body, posted.once, "end-changed").await
 }

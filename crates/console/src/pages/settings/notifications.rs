@@ -174,7 +174,7 @@ async fn test(visit: Visit, posted: Posted<Test>) -> Result<Response, Failure> {
 async fn retry(visit: Visit, Path(mail): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
     let path = format!("/notifications/{mail}/retry");
     match visit
-        .write(Method::POST, path, posted.form.body(), posted.once.as_deref())
+        .write(Method::POST, path, posted.form.body(), posted.once)
         .await
     {
         Ok(_) => Ok(visit.done("/settings/notifications", "mail-again")),

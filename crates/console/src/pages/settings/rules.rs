@@ -144,7 +144,7 @@ struct Confirmation {
 async fn confirm(visit: Visit, posted: Posted<Confirmation>) -> Result<Response, Failure> {
     let body = json!({ "digest": posted.form.digest, "reason": optional(&posted.form.reason) });
     let outcome = visit
-        .write(Method::POST, "/policy/confirm", body, posted.once.as_deref())
+        .write(Method::POST, "/policy/confirm", body, posted.once)
         .await;
     match outcome {
         Ok(_) => Ok(visit.done("/settings", "rules-confirmed")),

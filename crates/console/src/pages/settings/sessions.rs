@@ -92,7 +92,7 @@ async fn revoke(
 ) -> Result<Response, Failure> {
     let path = format!("/sessions/{session}/revoke");
     visit
-        .write(Method::POST, path, posted.form.body(), posted.once.as_deref())
+        .write(Method::POST, path, posted.form.body(), posted.once)
         .await?;
     Ok(visit.done("/settings/sessions", "session-revoked"))
 }

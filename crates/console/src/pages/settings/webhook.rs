@@ -119,7 +119,7 @@ async fn step(
     id: Uuid,
     step: &str,
     body: Value,
-    once: Option<&str>,
+    once: Option<String>,
     word: &str,
 ) -> Result<Response, Failure> {
     match visit
@@ -144,9 +144,8 @@ async fn change(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Change>) -> R
     let body = json!({
         "url": form.url.trim(), "description": form.description.trim(), "events": kinds(&form.events),
     });
-    let once = posted.once.as_deref();
     match visit
-        .write(Method::PATCH, format!("/webhooks/{id}"), body, once)
+        .write(Method::PATCH, format!("/webhooks/{id}"), body, posted.once)
         .await
     {
         Ok(_) => Ok(visit.done(&format!("/settings/webhooks/{id}"), "webhook-changed")),
@@ -155,8 +154,15 @@ async fn change(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Change>) -> R
 }
 
 async fn pause(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
-    let once = posted.once.as_deref();
-    step(&visit, id, "pause", posted.form.body(), once, "webhook-paused").await
+    step(
+        &visit,
+        id,
+        "pause",
+        posted.form.body(),
+        posted.once,
+        "webhook-paused",
+    )
+    .await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,15 +173,7 @@ struct Resume {
 
 async fn resume(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Resume>) -> Result<Response, Failure> {
     let body = json!({ "skip": posted.form.skip == "yes" });
-    step(
-        &visit,
-        id,
-        "resume",
-        body,
-        posted.once.as_deref(),
-        "webhook-resumed",
-    )
-    .await
+    step(&visit, id, "resume", body, posted.once, "webhook-resumed").await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -199,15 +197,7 @@ async fn replay(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Replay>) -> R
         }
         _ => json!({ "dead": true }),
     };
-    step(
-        &visit,
-        id,
-        "replay",
-        body,
-        posted.once.as_deref(),
-        "webhook-replayed",
-    )
-    .await
+    step(&visit, id, "replay", body, posted.once, "webhook-replayed").await
 }
 
 async fn rotate(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
@@ -245,10 +235,7 @@ async fn test(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Re
 async fn remove(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
     let path = format!("/webhooks/{id}");
     let body = json!({ "reason": optional(posted.form.reason()) });
-    match visit
-        .write(Method::DELETE, path, body, posted.once.as_deref())
-        .await
-    {
+    match visit.write(Method::DELETE, path, body, posted.once).await {
         Ok(_) => Ok(visit.done("/settings/webhooks", "webhook-removed")),
         Err(failure) => refused(&visit, id, failure).await,
     }

@@ -239,7 +239,7 @@ impl Sync {
 async fn sync(visit: Visit, Path(source): Path<String>, posted: Posted<Sync>) -> Result<Response, Failure> {
     let path = format!("/sources/{}/sync", segment(&source));
     match visit
-        .write(Method::POST, path, posted.form.body(), posted.once.as_deref())
+        .write(Method::POST, path, posted.form.body(), posted.once)
         .await
     {
         Ok(_) => Ok(visit.done(&format!("/sources/{}/runs", segment(&source)), "read-asked")),
