@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use usher_core::Timestamp;
@@ -23,8 +23,8 @@ pub(super) fn router() -> Router<Site> {
     Router::new()
         .route("/holds", get(list))
         .route("/holds/{hold}", get(show))
-        .route("/holds/{hold}/approve", post(approve))
-        .route("/holds/{hold}/reject", post(reject))
+        .route("/holds/{hold}/approve", decide("approve", "hold-approved"))
+        .route("/holds/{hold}/reject", decide("reject", "hold-rejected"))
 }
 
 /// A hold.
@@ -170,40 +170,19 @@ struct Decision {
     reason: String,
 }
 
-async fn approve(
-    visit: Visit,
-    Path(hold): Path<String>,
-    posted: Posted<Decision>,
-) -> Result<Response, Failure> {
-    decide(&visit, &hold, "approve", "hold-approved", posted).await
-}
-
-async fn reject(
-    visit: Visit,
-    Path(hold): Path<String>,
-    posted: Posted<Decision>,
-) -> Result<Response, Failure> {
-    decide(&visit, &hold, "reject", "hold-rejected", posted).await
-}
-
 /// Decides about exactly those who were shown; if others are in the hold now, the page comes again with them.
-async fn decide(
-    visit: &Visit,
-    hold: &str,
-    step: &str,
-    done: &str,
-    posted: Posted<Decision>,
-) -> Result<Response, Failure> {
-    let at = format!("/holds/{}", segment(hold));
-    let mut body = json!({ "digest": posted.form.digest });
-    if !posted.form.reason.trim().is_empty() {
-        body["reason"] = posted.form.reason.trim().into();
-    }
-    match visit
-        .post::<Value>(format!("{at}/{step}"), body, posted.once)
-        .await
-    {
-        Ok(_) => Ok(visit.done(&at, done)),
-        Err(failure) => look(visit, hold, Some(&failure.refusal()?)).await,
-    }
+fn decide(step: &'static str, done: &'static str) -> MethodRouter<Site> {
+    let decide = async move |visit: Visit, Path(hold): Path<String>, posted: Posted<Decision>| {
+        let at = format!("/holds/{}", segment(&hold));
+        let mut body = json!({ "digest": posted.form.digest });
+        if !posted.form.reason.trim().is_empty() {
+            body["reason"] = posted.form.reason.trim().into();
+        }
+        let path = format!("{at}/{step}");
+        match visit.post::<Value>(path, body, posted.once).await {
+            Ok(_) => Ok(visit.done(&at, done)),
+            Err(failure) => look(&visit, &hold, Some(&failure.refusal()?)).await,
+        }
+    };
+    post(decide)
 }

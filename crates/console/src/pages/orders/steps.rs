@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,16 +13,22 @@ use crate::{Failure, Posted};
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
-        .route("/orders/{order}/submit", post(submit))
-        .route("/orders/{order}/withdraw", post(withdraw))
-        .route("/orders/{order}/reject", post(reject))
+        .route("/orders/{order}/submit", step("submit", "order-submitted"))
+        .route("/orders/{order}/withdraw", step("withdraw", "order-withdrawn"))
+        .route("/orders/{order}/reject", step("reject", "order-rejected"))
         .route("/orders/{order}/accept", post(accept))
         .route("/orders/{order}/room-ready", post(room_ready))
         .route("/orders/{order}/confirm", post(confirm))
         .route("/orders/{order}/administrator", post(administrator))
-        .route("/orders/{order}/raise-administrator", post(raise))
-        .route("/orders/{order}/end-bootstrap", post(end_bootstrap))
-        .route("/orders/{order}/go-live", post(go_live))
+        .route(
+            "/orders/{order}/raise-administrator",
+            step("raise-administrator", "administrator-raised"),
+        )
+        .route(
+            "/orders/{order}/end-bootstrap",
+            step("end-bootstrap", "bootstrap-ended"),
+        )
+        .route("/orders/{order}/go-live", step("go-live", "live"))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,52 +83,12 @@ impl Acceptance {
     }
 }
 
-async fn submit(
-    visit: Visit,
-    Path(order): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(
-        &visit,
-        &order,
-        "submit",
-        "order-submitted",
-        posted.form.body(),
-        posted.once,
-    )
-    .await
-}
-
-async fn withdraw(
-    visit: Visit,
-    Path(order): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(
-        &visit,
-        &order,
-        "withdraw",
-        "order-withdrawn",
-        posted.form.body(),
-        posted.once,
-    )
-    .await
-}
-
-async fn reject(
-    visit: Visit,
-    Path(order): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(
-        &visit,
-        &order,
-        "reject",
-        "order-rejected",
-        posted.form.body(),
-        posted.once,
-    )
-    .await
+/// A step that asks for nothing but a reason.
+fn step(name: &'static str, word: &'static str) -> MethodRouter<Site> {
+    let take = async move |visit: Visit, Path(order): Path<String>, posted: Posted<Because>| {
+        act(&visit, &order, name, word, posted.form.body(), posted.once).await
+    };
+    post(take)
 }
 
 async fn accept(
@@ -202,47 +168,6 @@ async fn administrator(
         posted.once,
     )
     .await
-}
-
-async fn raise(
-    visit: Visit,
-    Path(order): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    let body = posted.form.body();
-    act(
-        &visit,
-        &order,
-        "raise-administrator",
-        "administrator-raised",
-        body,
-        posted.once,
-    )
-    .await
-}
-
-async fn end_bootstrap(
-    visit: Visit,
-    Path(order): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(
-        &visit,
-        &order,
-        "end-bootstrap",
-        "bootstrap-ended",
-        posted.form.body(),
-        posted.once,
-    )
-    .await
-}
-
-async fn go_live(
-    visit: Visit,
-    Path(order): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(&visit, &order, "go-live", "live", posted.form.body(), posted.once).await
 }
 
 /// Takes a step; a refusal is shown on the order's page as it is now.

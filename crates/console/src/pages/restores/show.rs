@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,8 +22,8 @@ pub(super) fn router() -> Router<Site> {
     Router::new()
         .route("/restores/{restore}", get(show))
         .route("/restores/{restore}/apply", post(apply))
-        .route("/restores/{restore}/undo", post(undo))
-        .route("/restores/{restore}/close", post(close))
+        .route("/restores/{restore}/undo", step("undo", "restore-undone"))
+        .route("/restores/{restore}/close", step("close", "restore-closed"))
 }
 
 #[derive(Template)]
@@ -158,41 +158,24 @@ struct Because {
     reason: String,
 }
 
-async fn undo(
-    visit: Visit,
-    Path(restore): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(&visit, &restore, "undo", "restore-undone", posted).await
-}
-
-async fn close(
-    visit: Visit,
-    Path(restore): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    act(&visit, &restore, "close", "restore-closed", posted).await
-}
-
-async fn act(
-    visit: &Visit,
-    restore: &str,
-    step: &str,
-    word: &str,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    let at = format!("/restores/{}", segment(restore));
-    let body = match posted.form.reason.trim() {
-        "" => json!({}),
-        reason => json!({ "reason": reason }),
+/// A step that asks for nothing but a reason.
+fn step(name: &'static str, word: &'static str) -> MethodRouter<Site> {
+    let take = async move |visit: Visit, Path(restore): Path<String>, posted: Posted<Because>| {
+        let at = format!("/restores/{}", segment(&restore));
+        let body = match posted.form.reason.trim() {
+            "" => json!({}),
+            reason => json!({ "reason": reason }),
+        };
+        let path = format!("{at}/{name}");
+        match visit.post::<Value>(path, body, posted.once).await {
+            Ok(_) => Ok(visit.done(&at, word)),
+            Err(failure) => {
+                let failure = failure.refusal()?;
+                look(&visit, &restore, Some(&failure), &Application::default()).await
+            }
+        }
     };
-    match visit
-        .post::<Value>(format!("{at}/{step}"), body, posted.once)
-        .await
-    {
-        Ok(_) => Ok(visit.done(&at, word)),
-        Err(failure) => look(visit, restore, Some(&failure.refusal()?), &Application::default()).await,
-    }
+    post(take)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ use crate::{Failure, Posted};
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
-        .route("/rooms/{room}/archive", post(archive))
-        .route("/rooms/{room}/reopen", post(reopen))
+        .route("/rooms/{room}/archive", step("archive", "room-archived"))
+        .route("/rooms/{room}/reopen", step("reopen", "room-reopened"))
         .route("/rooms/{room}/members", post(add))
 }
 
@@ -47,37 +47,20 @@ pub(in crate::pages) fn end_of(day: &str) -> Option<String> {
     optional(day).map(|day| format!("{day}T23:59:59Z"))
 }
 
-async fn archive(
-    visit: Visit,
-    Path(room): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    step(&visit, &room, "archive", posted, "room-archived").await
-}
-
-async fn reopen(
-    visit: Visit,
-    Path(room): Path<String>,
-    posted: Posted<Because>,
-) -> Result<Response, Failure> {
-    step(&visit, &room, "reopen", posted, "room-reopened").await
-}
-
-async fn step(
-    visit: &Visit,
-    room: &str,
-    step: &str,
-    posted: Posted<Because>,
-    done: &str,
-) -> Result<Response, Failure> {
-    let path = format!("/rooms/{}/{step}", segment(room));
-    match visit
-        .write(Method::POST, path, posted.form.body(), posted.once)
-        .await
-    {
-        Ok(_) => Ok(visit.done(&format!("/rooms/{}", segment(room)), done)),
-        Err(failure) => members::members(visit, room, NewMember::default(), Some(failure.refusal()?)).await,
-    }
+/// A step that asks for nothing but a reason.
+fn step(name: &'static str, word: &'static str) -> MethodRouter<Site> {
+    let take = async move |visit: Visit, Path(room): Path<String>, posted: Posted<Because>| {
+        let at = format!("/rooms/{}", segment(&room));
+        let (path, body) = (format!("{at}/{name}"), posted.form.body());
+        match visit.write(Method::POST, path, body, posted.once).await {
+            Ok(_) => Ok(visit.done(&at, word)),
+            Err(failure) => {
+                let failure = failure.refusal()?;
+                members::members(&visit, &room, NewMember::default(), Some(failure)).await
+            }
+        }
+    };
+    post(take)
 }
 
 /// Somebody to add by hand.
