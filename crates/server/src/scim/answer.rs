@@ -11,7 +11,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The resource that it is about.
     pub(super) about: Option<About>,
-    body: Option<Vec<u8>>,
+    body: Option<Body>,
 }
 
 /// The resource that an answer is about.
@@ -24,20 +24,20 @@ pub(super) struct About {
 
 impl Answer {
     /// 200 with a body.
-    pub(super) const fn ok(body: Vec<u8>) -> Self {
+    pub(super) fn ok(body: impl Into<Body>) -> Self {
         Self {
             status: StatusCode::OK,
             about: None,
-            body: Some(body),
+            body: Some(body.into()),
         }
     }
 
     /// 200 or another status with a resource.
-    pub(super) const fn resource(status: StatusCode, about: About, body: Vec<u8>) -> Self {
+    pub(super) fn resource(status: StatusCode, about: About, body: impl Into<Body>) -> Self {
         Self {
             status,
             about: Some(about),
-            body: Some(body),
+            body: Some(body.into()),
         }
     }
 
@@ -52,7 +52,7 @@ impl Answer {
 
     pub(super) fn into_response(self) -> Response {
         let has_body = self.body.is_some();
-        let mut response = Response::new(self.body.map_or_else(Body::empty, Body::from));
+        let mut response = Response::new(self.body.unwrap_or_default());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if has_body {

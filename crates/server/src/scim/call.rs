@@ -50,6 +50,10 @@ impl Call {
         }
     }
 
+    pub(super) fn request_id(&self) -> &Arc<str> {
+        &self.request_id
+    }
+
     pub(super) fn limits(&self) -> &Scim {
         &self.state.config.scim
     }

@@ -9,10 +9,12 @@ use usher_scim::resource::canonicalise;
 use usher_scim::schema::GROUP_TYPE;
 use usher_scim::{Attributes, MemberRef, PatchRequest, Projection, ScimError, user};
 use usher_storage::query::group::GroupRow;
-use usher_storage::{SourceKey, Tx, query};
+use usher_storage::{SourceKey, StorageError, Tx, query};
 
 use super::call::{check_version, tag_number};
-use super::{Answer, Call, Failure, Inputs, members, render};
+use super::members::{self, CHUNK, Elements, Place};
+use super::pieces::{self, Rest};
+use super::{Answer, Call, Failure, Inputs, render};
 
 /// With more members than this, before or after it, a PATCH is answered 204 unless the client asks for a body:
 /// RFC 7644 §3.5.2 allows it, and nothing of a group's size is read to change one member.
@@ -54,18 +56,17 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
                 if if_none_match.is_some_and(|tags| tags.contains(tag_number(row.version))) {
                     return Ok((row, None));
                 }
-                let elements = members::elements(tx, id, &base, &shown).await?;
+                let elements = first(tx, id, &base, &shown).await?;
                 Ok((row, Some(elements)))
             })
         })
         .await?;
-    let about = render::about_group(&row, &call.source.base);
     match elements {
-        None => Ok(Answer::empty(StatusCode::NOT_MODIFIED, Some(about))),
-        Some(elements) => {
-            let body = render::group_bytes(&row, &elements, &call.source.base, &projection)?;
-            Ok(Answer::resource(StatusCode::OK, about, body))
+        None => {
+            let about = render::about_group(&row, &call.source.base);
+            Ok(Answer::empty(StatusCode::NOT_MODIFIED, Some(about)))
         }
+        Some(elements) => shown_as(call, StatusCode::OK, &row, elements, &projection),
     }
 }
 
@@ -126,18 +127,17 @@ pub(super) async fn patch(call: &Call, id: &str, inputs: Inputs) -> Result<Answe
                 if row.member_count.max(count) > LARGE && !shown.is_given() {
                     return Ok((row, None));
                 }
-                let elements = members::elements(unit.tx(), id, &base, &shown).await?;
+                let elements = first(unit.tx(), id, &base, &shown).await?;
                 Ok((row, Some(elements)))
             })
         })
         .await?;
-    let about = render::about_group(&row, &call.source.base);
     match elements {
-        None => Ok(Answer::empty(StatusCode::NO_CONTENT, Some(about))),
-        Some(elements) => {
-            let body = render::group_bytes(&row, &elements, &call.source.base, &projection)?;
-            Ok(Answer::resource(StatusCode::OK, about, body))
+        None => {
+            let about = render::about_group(&row, &call.source.base);
+            Ok(Answer::empty(StatusCode::NO_CONTENT, Some(about)))
         }
+        Some(elements) => shown_as(call, StatusCode::OK, &row, elements, &projection),
     }
 }
 
@@ -198,19 +198,42 @@ async fn answer(
     row: GroupRow,
     projection: &Projection,
 ) -> Result<Answer, Failure> {
-    let base = Arc::clone(&call.source.base);
     let elements = if row.member_count > 0 && projection.wants_members() {
-        let (id, shown, base) = (row.id, projection.clone(), Arc::clone(&base));
+        let (id, shown, base) = (row.id, projection.clone(), Arc::clone(&call.source.base));
         call.read(move |tx| {
             let (shown, base) = (shown.clone(), Arc::clone(&base));
-            Box::pin(async move { members::elements(tx, id, &base, &shown).await })
+            Box::pin(async move { Ok(first(tx, id, &base, &shown).await?) })
         })
         .await?
     } else {
-        Vec::new()
+        Elements::default()
     };
-    let body = render::group_bytes(&row, &elements, &base, projection)?;
-    Ok(Answer::resource(status, render::about_group(&row, &base), body))
+    shown_as(call, status, &row, elements, projection)
+}
+
+/// The members that an answer begins with.
+async fn first(
+    tx: &mut Tx<'_>,
+    id: SourceGroupId,
+    base: &str,
+    projection: &Projection,
+) -> Result<Elements, StorageError> {
+    members::elements(tx, id, Place::default(), CHUNK, base, projection).await
+}
+
+/// The answer with a group; members that come after the first ones are read when the client has taken these.
+fn shown_as(
+    call: &Call,
+    status: StatusCode,
+    row: &GroupRow,
+    elements: Elements,
+    projection: &Projection,
+) -> Result<Answer, Failure> {
+    let base = &call.source.base;
+    let mut bytes = render::group_bytes(row, base, projection)?;
+    let rest = pieces::insert(&mut bytes, row.id, elements).map(Rest::of_group);
+    let body = pieces::body(call, projection, bytes, rest);
+    Ok(Answer::resource(status, render::about_group(row, base), body))
 }
 
 async fn find(tx: &mut Tx<'_>, source: SourceKey, id: SourceGroupId) -> Result<GroupRow, Failure> {

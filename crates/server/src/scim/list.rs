@@ -15,6 +15,7 @@ use usher_storage::{SourceKey, Tx, query};
 use uuid::Uuid;
 
 use super::pages::{self, Row};
+use super::pieces::{self, END_OF_LIST, Rest};
 use super::{Answer, Call, Failure, Inputs, scan, shown};
 
 /// A list asked for by the parameters of the URL.
@@ -130,7 +131,7 @@ async fn list(
         start,
         limit: query.page_size(limits.page_size, limits.max_page_size),
     });
-    let shown = if listing.is_by_one_value() {
+    let (shown, rest) = if listing.is_by_one_value() {
         call.read_few(move |tx| {
             let listing = Arc::clone(&listing);
             Box::pin(async move { listing.show(tx).await })
@@ -155,7 +156,11 @@ async fn list(
         Page::Index(start) => Some(start),
         Page::FirstCursor | Page::Cursor(_) => None,
     };
-    Ok(Answer::ok(wrap(&shown, start_index, next)))
+    if rest.is_none() {
+        return Ok(Answer::ok(wrap(&shown, start_index, next)));
+    }
+    let begin = begin(&shown, start_index, next);
+    Ok(Answer::ok(pieces::body(call, &query.projection, begin, rest)))
 }
 
 /// What identity providers ask before every change: the one user with a name, or nobody.
@@ -186,6 +191,13 @@ async fn user_by_name(call: &Call, name: String, start: usize, query: &ListQuery
 
 /// The ListResponse around resources that are JSON already.
 fn wrap(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
+    let mut bytes = begin(shown, start_index, next);
+    bytes.extend_from_slice(END_OF_LIST.as_bytes());
+    bytes
+}
+
+/// The same without its end.
+fn begin(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shown.resources.len() + 192);
     let (list, total, count) = (urn::LIST_RESPONSE, shown.total, shown.count);
     let mut put =
@@ -202,7 +214,6 @@ fn wrap(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<
     }
     put(format_args!(",\"Resources\":["));
     bytes.extend_from_slice(&shown.resources);
-    bytes.extend_from_slice(b"]}");
     bytes
 }
 
@@ -297,7 +308,7 @@ impl Start {
 }
 
 impl Listing {
-    async fn show(&self, tx: &mut Tx<'_>) -> Result<Shown, Failure> {
+    async fn show(&self, tx: &mut Tx<'_>) -> Result<(Shown, Option<Rest>), Failure> {
         let (total, mut rows, next) = match self.order() {
             Some(order) if self.parts.iter().all(|part| part.filter.is_none()) => {
                 self.direct(tx, order).await?
@@ -320,12 +331,13 @@ impl Listing {
                     by_cursor: true,
                 },
             });
-        Ok(Shown {
+        let shown = Shown {
             total,
             resources: page.bytes,
             count: page.count,
             next,
-        })
+        };
+        Ok((shown, page.rest))
     }
 
     /// Whether it asks for what has one value of an attribute that hardly two have: what identity providers ask before

@@ -1,17 +1,17 @@
 //! Members of a group: what requests say of them, and how answers show them.
 
 use serde_json::Value;
-use usher_core::SourceGroupId;
+use usher_core::{SourceGroupId, SourceUserId};
 use usher_engine::{MemberName, MembersChange, Unit};
 use usher_scim::schema::GROUP_TYPE;
 use usher_scim::{Attributes, MemberDelta, MemberKind, MemberRef, Projection};
 use usher_storage::query::group::GroupRow;
-use usher_storage::{Tx, query};
+use usher_storage::{StorageError, Tx, query};
 
 use super::Failure;
 
-/// Rows read at once.
-const CHUNK: u32 = 1000;
+/// Members read at once: an answer with more is sent piece by piece.
+pub(super) const CHUNK: u32 = 1000;
 
 /// Members as the engine takes them.
 pub(super) fn names(members: &[MemberRef]) -> Vec<MemberName> {
@@ -62,59 +62,133 @@ pub(super) async fn apply(
     Ok(unit.change_members(&group, changes).await?)
 }
 
-/// The members of a group as the elements of a JSON list, with commas between; nothing where the projection leaves
-/// them out.
+/// How far a walk over the members of a group is: the known ones in the order of their ids, then those that nobody knows
+/// yet in the order of their values.
+///
+/// Each step may be a read of its own. Whoever is in the group from the first step to the last is met once, whatever
+/// changes meanwhile; of those who come or go meanwhile nothing is said. Who was not known and becomes known on the way has
+/// two names: such a member is met by either or by both, and missed only if its account is older than those met so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    known: Option<SourceUserId>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Stage {
+    #[default]
+    Known,
+    /// After this value.
+    Unknown(String),
+    /// Those that became known while the unknown ones were read.
+    Late,
+}
+
+impl Place {
+    /// Calls `each` for at most `limit` more members. Answers how many these were, and where it goes on.
+    async fn step(
+        mut self,
+        tx: &mut Tx<'_>,
+        group: SourceGroupId,
+        limit: u32,
+        mut each: impl FnMut(MemberRef) + Send,
+    ) -> Result<(u32, Option<Self>), StorageError> {
+        let mut left = limit;
+        // Else the known ones are read in this very step.
+        let are_known_old = matches!(self.stage, Stage::Unknown(_));
+        loop {
+            let count = match &mut self.stage {
+                Stage::Known | Stage::Late => {
+                    let page = query::group::members(tx, group, self.known, left).await?;
+                    self.known = page.last().map(|member| member.user).or(self.known);
+                    let count = page.len();
+                    for member in page {
+                        each(MemberRef {
+                            value: member.user.to_string(),
+                            kind: Some(MemberKind::User),
+                            display: Some(member.display),
+                        });
+                    }
+                    count
+                }
+                Stage::Unknown(after) => {
+                    let page = query::group::pending(tx, group, after, left).await?;
+                    let count = page.len();
+                    for (value, kind) in page {
+                        after.clone_from(&value);
+                        each(MemberRef {
+                            value,
+                            kind: kind.as_deref().and_then(MemberKind::parse),
+                            display: None,
+                        });
+                    }
+                    count
+                }
+            };
+            left = left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+            if left == 0 {
+                return Ok((limit, Some(self)));
+            }
+            self.stage = match self.stage {
+                Stage::Known => Stage::Unknown(String::new()),
+                Stage::Unknown(_) if are_known_old => Stage::Late,
+                Stage::Unknown(_) | Stage::Late => return Ok((limit - left, None)),
+            };
+        }
+    }
+}
+
+/// Members of a group as elements of a JSON list.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
+    /// With commas between.
+    pub(super) bytes: Vec<u8>,
+    /// How many were read for it.
+    pub(super) count: u32,
+    /// Where it goes on.
+    pub(super) rest: Option<Place>,
+}
+
+/// At most `limit` of the members that come next; nothing where the projection leaves members out.
 pub(super) async fn elements(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
+    place: Place,
+    limit: u32,
     base: &str,
     projection: &Projection,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Elements, StorageError> {
     if !projection.wants_members() {
-        return Ok(Vec::new());
+        return Ok(Elements::default());
     }
     let shape = Shape::of(projection);
     let mut bytes = Vec::new();
-    walk(tx, group, |member| shape.write(&member, base, &mut bytes)).await?;
-    Ok(bytes)
+    let (count, rest) = place
+        .step(tx, group, limit, |member| shape.write(&member, base, &mut bytes))
+        .await?;
+    Ok(Elements { bytes, count, rest })
 }
 
 /// All members as JSON values, for a filter that asks for them.
-pub(super) async fn values(tx: &mut Tx<'_>, group: SourceGroupId, base: &str) -> Result<Vec<Value>, Failure> {
+pub(super) async fn values(
+    tx: &mut Tx<'_>,
+    group: SourceGroupId,
+    base: &str,
+) -> Result<Vec<Value>, StorageError> {
     let mut values = Vec::new();
     walk(tx, group, |member| values.push(member.to_json(base))).await?;
     Ok(values)
 }
 
-/// Calls `each` for every member, known ones in the order of their ids, then those that nobody knows yet.
+/// Calls `each` for every member.
 async fn walk(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
     mut each: impl FnMut(MemberRef) + Send,
-) -> Result<(), Failure> {
-    let mut after = None;
-    loop {
-        let page = query::group::members(tx, group, after, CHUNK).await?;
-        after = page.last().map(|member| member.user);
-        let is_last = page.len() < CHUNK as usize;
-        for member in page {
-            each(MemberRef {
-                value: member.user.to_string(),
-                kind: Some(MemberKind::User),
-                display: Some(member.display),
-            });
-        }
-        if is_last {
-            break;
-        }
-    }
-    for (value, kind) in query::group::pending(tx, group).await? {
-        let kind = kind.as_deref().and_then(MemberKind::parse);
-        each(MemberRef {
-            value,
-            kind,
-            display: None,
-        });
+) -> Result<(), StorageError> {
+    let mut place = Some(Place::default());
+    while let Some(from) = place {
+        place = from.step(tx, group, CHUNK, &mut each).await?.1;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod groups;
 mod list;
 mod members;
 mod pages;
+mod pieces;
 mod render;
 mod scan;
 mod shown;

@@ -12,8 +12,10 @@ use usher_storage::{SourceKey, StorageError, Tx, query};
 use uuid::Uuid;
 
 use super::list::{Kind, TypePart};
+use super::members::{self, CHUNK, Place};
+use super::pieces::{self, Item, Rest};
 use super::scan::Found;
-use super::{Failure, members, render};
+use super::{Failure, render};
 
 /// A page ends early when its groups have shown so many members: what is sent has a bound.
 const MEMBERS_PER_PAGE: i64 = 250_000;
@@ -189,11 +191,14 @@ pub(super) async fn by_ids(tx: &mut Tx<'_>, found: &[Found]) -> Result<Vec<Row>,
 #[derive(Default)]
 pub(super) struct Page {
     pub(super) bytes: Vec<u8>,
-    /// How many of the rows are in it.
+    /// How many of the rows are on it.
     pub(super) count: usize,
+    /// What of it is not in `bytes` yet.
+    pub(super) rest: Option<Rest>,
 }
 
-/// Writes rows as clients see them.
+/// Writes rows as clients see them, up to a number of members; those that come after it are read when the client has taken
+/// what is before.
 pub(super) async fn write(
     tx: &mut Tx<'_>,
     rows: &[Row],
@@ -202,40 +207,57 @@ pub(super) async fn write(
 ) -> Result<Page, Failure> {
     let mut groups = groups_of(tx, rows, projection).await?;
     let mut page = Page::default();
-    let mut shown_members = 0;
+    let (mut shown_members, mut left) = (0, CHUNK);
+    let mut within = None;
+    let mut later = Vec::new();
     for row in rows {
-        let bytes = match &row.resource {
+        let item = match &row.resource {
             Resource::User(row) => {
                 let groups = groups.remove(&row.id);
-                render::user_bytes(
+                let attributes = render::stored(&row.resource)?;
+                Item::Whole(render::user_bytes(
                     row,
-                    render::stored(&row.resource)?,
+                    attributes,
                     groups.as_deref(),
                     base,
                     projection,
-                )
+                ))
             }
             Resource::Group(row) => {
-                if projection.wants_members() {
+                let has_members = projection.wants_members() && row.member_count > 0;
+                if has_members {
                     shown_members += row.member_count;
                     if page.count > 0 && shown_members > MEMBERS_PER_PAGE {
                         break;
                     }
                 }
-                let elements = if row.member_count > 0 {
-                    members::elements(tx, row.id, base, projection).await?
-                } else {
-                    Vec::new()
-                };
-                render::group_bytes(row, &elements, base, projection)?
+                let bytes = render::group_bytes(row, base, projection)?;
+                match has_members {
+                    true => Item::Group(row.id, bytes),
+                    false => Item::Whole(bytes),
+                }
             }
         };
-        if page.count > 0 {
+        page.count += 1;
+        if within.is_some() {
+            later.push(item);
+            continue;
+        }
+        let bytes = match item {
+            Item::Whole(bytes) => bytes,
+            Item::Group(id, mut bytes) => {
+                let elements = members::elements(tx, id, Place::default(), left, base, projection).await?;
+                left -= elements.count;
+                within = pieces::insert(&mut bytes, id, elements);
+                bytes
+            }
+        };
+        if page.count > 1 {
             page.bytes.push(b',');
         }
         page.bytes.extend_from_slice(&bytes);
-        page.count += 1;
     }
+    page.rest = within.map(|within| Rest::of_list(within, later));
     Ok(page)
 }
 

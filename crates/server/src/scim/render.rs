@@ -122,29 +122,11 @@ pub(super) fn user_bytes(
     to_bytes(&resource)
 }
 
-/// The bytes of a group, by the projection. `members` are the elements of the list, as JSON with commas between.
-///
-/// Members are never held as JSON values: there may be a hundred thousand.
-pub(super) fn group_bytes(
-    row: &GroupRow,
-    members: &[u8],
-    base: &str,
-    projection: &Projection,
-) -> Result<Vec<u8>, Failure> {
+/// The bytes of a group without its members, by the projection.
+pub(super) fn group_bytes(row: &GroupRow, base: &str, projection: &Projection) -> Result<Vec<u8>, Failure> {
     let mut resource = group(row, base)?;
     projection.apply(&mut resource, &GROUP_TYPE);
-    let mut bytes = to_bytes(&resource);
-    if !members.is_empty() {
-        bytes.pop();
-        bytes.reserve(members.len() + 16);
-        if bytes.len() > 1 {
-            bytes.push(b',');
-        }
-        bytes.extend_from_slice(b"\"members\":[");
-        bytes.extend_from_slice(members);
-        bytes.extend_from_slice(b"]}");
-    }
-    Ok(bytes)
+    Ok(to_bytes(&resource))
 }
 
 pub(super) fn to_bytes(resource: &Attributes) -> Vec<u8> {

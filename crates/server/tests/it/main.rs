@@ -8,6 +8,7 @@ mod concurrency;
 mod entra;
 mod groups;
 mod lists;
+mod long;
 mod mail;
 mod okta;
 mod protocol;

@@ -232,15 +232,18 @@ pub async fn members(
         .collect()
 }
 
-/// Members of a group that name nobody known: the value and, where the source said it, the kind.
+/// Members of a group that name nobody known, in the order of their values and after this one: the value, which is never
+/// empty, and, where the source said it, the kind.
 pub async fn pending(
     tx: &mut Tx<'_>,
     group: SourceGroupId,
+    after: &str,
+    limit: u32,
 ) -> Result<Vec<(String, Option<String>)>, StorageError> {
     let rows = tx
         .query(
-            "SELECT value, kind FROM pending_member WHERE group_id = $1 ORDER BY value",
-            &[group.into()],
+            "SELECT value, kind FROM pending_member WHERE group_id = $1 AND value > $2 ORDER BY value LIMIT $3",
+            &[group.into(), after.into(), limit.into()],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
