@@ -24,4 +24,5 @@ mod push_clients;
 mod races;
 mod rooms_and_groups;
 mod storage_copy;
+mod upgrade;
 mod webhooks;

@@ -74,6 +74,17 @@ impl Fleet {
         self.servers[node].take().expect("the node runs").kill();
     }
 
+    /// A node is asked to end, and does: it answers what it has begun to answer.
+    pub async fn stop(&mut self, node: usize) {
+        self.addresses.send_modify(|addresses| addresses[node] = None);
+        let (status, output) = self.servers[node]
+            .take()
+            .expect("the node runs")
+            .terminate()
+            .await;
+        assert!(status.success(), "{status}: {}", output.text());
+    }
+
     /// A node starts again, at another address.
     pub async fn start(&mut self, node: usize) {
         let server = self.world.serve().await;

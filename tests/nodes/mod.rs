@@ -14,3 +14,4 @@ mod seeded;
 mod slow;
 mod standby;
 mod three_nodes;
+mod upgrade;

@@ -16,7 +16,7 @@ use crate::backup::{BackupError, intact};
 use crate::content::{self, Column, Pages, Sum, Table, TableContent};
 use crate::occupancy::Occupancy;
 use crate::sqlite::{self, Snapshot};
-use crate::{Row, Storage, StorageConfig, StorageError, Tx, Value, migrate, postgres};
+use crate::{MigrationError, Row, Storage, StorageConfig, StorageError, Tx, Value, migrate, postgres};
 
 /// Pages that are read ahead of what is written.
 const AHEAD: usize = 2;
@@ -219,13 +219,15 @@ impl Source {
                 let read = move || {
                     let mut snapshot = Snapshot::open(&path, PATIENCE)?;
                     let applied = snapshot.applied()?;
-                    let known = migrate::SQLITE.last().map_or(0, |migration| migration.version);
-                    if !migrate::pending(migrate::SQLITE, &applied)
-                        .map_err(StorageError::from)?
-                        .is_empty()
-                    {
-                        let found = applied.last().map_or(0, |migration| migration.version);
-                        return Err(CopyError::Schema { found, known });
+                    let known = migrate::version(migrate::SQLITE);
+                    migrate::pending(migrate::SQLITE, &applied).map_err(StorageError::from)?;
+                    match applied.last().map_or(0, |migration| migration.version) {
+                        found if found < known => return Err(CopyError::Schema { found, known }),
+                        found if found > known => {
+                            let newer = MigrationError::Newer { found, known };
+                            return Err(StorageError::from(newer).into());
+                        }
+                        _ => {}
                     }
                     snapshot.read(async |tx| send(tx, &tables, sender).await)
                 };

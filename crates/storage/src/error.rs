@@ -125,9 +125,9 @@ impl StorageError {
 /// Why a schema was refused. See [`migrate`](crate::migrate).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MigrationError {
-    /// The database was written by a newer build.
+    /// A newer build changed the database in a way that this build cannot live with.
     #[error(
-        "the database has schema version {found}, this program knows versions up to {known}; \
+        "the database has schema version {found}, with which a program that knows versions up to {known} cannot work; \
          start the newer program, or restore a backup from before the upgrade"
     )]
     Newer {
@@ -158,6 +158,20 @@ pub enum MigrationError {
         version: u32,
         /// The migration's name in this build.
         name: String,
+    },
+
+    /// A migration waits for the end of programs that cannot live with it.
+    #[error(
+        "migration {version} ({name}) cannot be applied while a program works on the database that does not know schema \
+         version {needs}; end the servers and commands of older versions, then start this one again"
+    )]
+    OldPrograms {
+        /// The migration's number.
+        version: u32,
+        /// The migration's name.
+        name: String,
+        /// What the program has to know.
+        needs: u32,
     },
 
     /// A script failed; none of it was kept.

@@ -20,7 +20,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// Held as long as it is kept.
 #[derive(Debug)]
 pub(crate) struct Occupancy {
-    _file: File,
+    file: File,
 }
 
 impl Occupancy {
@@ -32,6 +32,15 @@ impl Occupancy {
     /// Has the database alone; nothing when somebody works on it.
     pub(crate) fn alone(database: &Path) -> io::Result<Option<Self>> {
         Self::take(database, File::try_lock)
+    }
+
+    /// Lets others work beside this one; nothing when somebody took it alone in that moment.
+    pub(crate) fn share(self) -> io::Result<Option<Self>> {
+        match self.file.try_lock_shared() {
+            Ok(()) => Ok(Some(self)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn take(database: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> io::Result<Option<Self>> {
@@ -46,7 +55,7 @@ impl Occupancy {
         let begun = Instant::now();
         loop {
             match lock(&file) {
-                Ok(()) => return Ok(Some(Self { _file: file })),
+                Ok(()) => return Ok(Some(Self { file })),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => thread::park_timeout(GLANCE),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -71,7 +80,11 @@ mod tests {
         let alone = Occupancy::alone(&database).unwrap();
         assert!(alone.is_some());
         assert!(Occupancy::shared(&database).unwrap().is_none());
-        drop(alone);
+        let shared = alone.unwrap().share().unwrap();
+        assert!(shared.is_some());
+        assert!(Occupancy::shared(&database).unwrap().is_some());
+        assert!(Occupancy::alone(&database).unwrap().is_none());
+        drop(shared);
         assert!(Occupancy::shared(&database).unwrap().is_some());
     }
 }

@@ -165,7 +165,7 @@ async fn look_at_webhooks(engine: &usher_engine::Engine, has_key: bool) -> Resul
 /// What `usher migrate` prints.
 #[derive(Debug, Serialize)]
 struct Schema {
-    /// The version of the schema that the database has now.
+    /// The version up to which the database has the schema; a newer program may have added to it.
     version: u32,
 }
 
@@ -179,6 +179,6 @@ pub(super) fn migrate(context: &Context<'_>) -> Result<(), CliError> {
         .last()
         .map_or(0, |migration| migration.version);
     context.output.show(&Schema { version }, |schema| {
-        format!("The database has schema version {}.", schema.version)
+        format!("The database has the schema up to version {}.", schema.version)
     })
 }

@@ -82,7 +82,7 @@ pub fn restore(restore: &Restore<'_>, listener: Listener<'_>) -> Result<Restored
             ours: ours.to_owned(),
         });
     }
-    let last_known = restore.migrations.last().map_or(0, |migration| migration.version);
+    let last_known = migrate::version(restore.migrations);
     if manifest.schema > last_known {
         return Err(crate::MigrationError::Newer {
             found: manifest.schema,

@@ -70,7 +70,8 @@ fn jittered(wait: Duration) -> Duration {
     }
 }
 
-async fn pause(wait: Duration) {
+/// Waits so long.
+pub(super) async fn pause(wait: Duration) {
     let _elapsed = time::timeout(wait, future::pending::<()>()).await;
 }
 

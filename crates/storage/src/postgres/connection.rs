@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::answer::Script;
 use super::error::{Again, Fault};
+use super::migrate;
 use super::session::Session;
 use super::socket::{self, Server};
 use super::wire::Wire;
@@ -31,12 +32,17 @@ const LATE: &str = match cfg!(feature = "fault-ack-before-commit") {
     false => "",
 };
 
-/// Connects to the first server of the address that takes changes, sets the connection up and asks how it is set.
-pub(super) async fn open(address: &Address, lock_wait: Duration) -> Result<(Session, Settings), Fault> {
+/// Connects to the first server of the address that takes changes, sets the connection up and asks how it is set. As long as
+/// the connection is open, nothing happens to the schema that a program cannot live with that knows it up to version `known`.
+pub(super) async fn open(
+    address: &Address,
+    lock_wait: Duration,
+    known: u32,
+) -> Result<(Session, Settings), Fault> {
     let mut last = Fault::lost("the address names no server");
     for server in socket::servers(&address.config).await {
         let opened = match server {
-            Ok(server) => set_up(address, &server, lock_wait).await,
+            Ok(server) => set_up(address, &server, lock_wait, known).await,
             Err(fault) => Err(fault),
         };
         match opened {
@@ -51,9 +57,10 @@ async fn set_up(
     address: &Address,
     server: &Server,
     lock_wait: Duration,
+    known: u32,
 ) -> Result<(Session, Settings), Fault> {
     let mut wire = Wire::new(socket::connect(address, server).await?);
-    let (set, names) = script(lock_wait);
+    let (set, names) = script(lock_wait, known);
     let mut answer = Script::default();
     let sent = wire.script(&set, &mut answer).await;
     let mut values = answer.outcome(sent)?.into_iter();
@@ -73,7 +80,7 @@ async fn set_up(
 }
 
 /// What sets a connection up and reads the settings back, in one go.
-fn script(lock_wait: Duration) -> (String, [&'static str; 18]) {
+fn script(lock_wait: Duration, known: u32) -> (String, [&'static str; 18]) {
     let names = [
         "server_version_num",
         "server_encoding",
@@ -103,10 +110,11 @@ fn script(lock_wait: Duration) -> (String, [&'static str; 18]) {
          SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'; \
          SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET client_connection_check_interval = 5000; SET jit = off; SET plan_cache_mode = force_generic_plan; \
-         SET random_page_cost = 1.1; SET client_min_messages = warning; SELECT {}{LATE}",
+         SET random_page_cost = 1.1; SET client_min_messages = warning; {}; SELECT {}{LATE}",
         STATEMENT.as_millis(),
         lock_wait.as_millis().max(1),
         IDLE.as_millis(),
+        migrate::presence(known),
         read.join(", ")
     );
     (script, names)

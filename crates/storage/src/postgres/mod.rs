@@ -62,9 +62,10 @@ impl Postgres {
     pub(crate) async fn open(config: &StorageConfig) -> Result<Self, StorageError> {
         let address = Address::parse(&config.url)?;
         let limit = config.busy_timeout;
+        let known = crate::migrate::version(config.migrations);
         let mut patience = Patience::new(limit);
         let (session, values) = loop {
-            let opened = match connection::open(&address, limit).await {
+            let opened = match connection::open(&address, limit, known).await {
                 Ok((mut session, values)) => {
                     let migrated = migrate::run(&mut session, config.migrations).await;
                     migrated.map(|()| (session, values))
@@ -78,7 +79,7 @@ impl Postgres {
         };
         session.close().await;
         Ok(Self {
-            pool: Pool::new(address, config.connections, limit),
+            pool: Pool::new(address, config.connections, limit, known),
             limit,
             counters: Counters::default(),
             statistics: Statistics::default(),

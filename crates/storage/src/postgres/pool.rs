@@ -10,6 +10,7 @@ use super::address::Address;
 use super::backoff::Patience;
 use super::connection;
 use super::error::{Again, Fault};
+use super::migrate;
 use super::session::Session;
 use crate::StorageError;
 
@@ -25,6 +26,8 @@ fn writers(size: u32) -> u32 {
 pub(super) struct Pool {
     address: Address,
     lock_wait: Duration,
+    /// The version of the schema that this program knows.
+    known: u32,
     size: u32,
     idle: Mutex<Vec<Session>>,
     places: Semaphore,
@@ -41,11 +44,12 @@ pub(super) struct Lease<'p> {
 }
 
 impl Pool {
-    pub(super) fn new(address: Address, size: usize, lock_wait: Duration) -> Self {
+    pub(super) fn new(address: Address, size: usize, lock_wait: Duration, known: u32) -> Self {
         let size = u32::try_from(size.max(2)).unwrap_or(u32::MAX);
         Self {
             address,
             lock_wait,
+            known,
             size,
             idle: Mutex::default(),
             places: Semaphore::new(size as usize),
@@ -69,13 +73,20 @@ impl Pool {
             .map_err(|_closed: tokio::sync::AcquireError| Fault::new(StorageError::Closed, Again::No))?;
         let session = match self.idle() {
             Some(session) => session,
-            None => connection::open(&self.address, self.lock_wait).await?.0,
+            None => self.open().await?,
         };
         Ok(Lease {
             session,
             pool: self,
             _places: places,
         })
+    }
+
+    async fn open(&self) -> Result<Session, Fault> {
+        let (mut session, _) = connection::open(&self.address, self.lock_wait, self.known).await?;
+        // The schema may have changed while this program had no connection.
+        migrate::check(&mut session, self.known).await?;
+        Ok(session)
     }
 
     /// The connection that was used last: the others may grow old.

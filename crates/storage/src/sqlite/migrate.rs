@@ -9,11 +9,16 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
     version INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
     digest BLOB NOT NULL,
-    applied_us INTEGER NOT NULL
+    applied_us INTEGER NOT NULL,
+    needs INTEGER NOT NULL DEFAULT 0
 ) STRICT";
-const LIST: &str = "SELECT version, digest FROM schema_migration ORDER BY version";
-const RECORD: &str = "INSERT INTO schema_migration (version, name, digest, applied_us)
-    VALUES ($1, $2, $3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
+/// Databases that were made before a migration could need something lack the column.
+const HAS_NEEDS: &str = "SELECT 1 FROM pragma_table_info('schema_migration') WHERE name = 'needs'";
+const ADD_NEEDS: &str = "ALTER TABLE schema_migration ADD COLUMN needs INTEGER NOT NULL DEFAULT 0";
+const LIST: &str = "SELECT version, digest, needs FROM schema_migration ORDER BY version";
+const LIST_BEFORE_NEEDS: &str = "SELECT version, digest, 0 FROM schema_migration ORDER BY version";
+const RECORD: &str = "INSERT INTO schema_migration (version, name, digest, needs, applied_us)
+    VALUES ($1, $2, $3, $4, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
 
 /// Brings the schema up to date, each migration in its own transaction.
 ///
@@ -38,6 +43,9 @@ fn step(session: &mut Session, known: &[Migration]) -> Result<bool, StorageError
 
 fn apply_next(session: &mut Session, known: &[Migration]) -> Result<bool, StorageError> {
     session.step(TABLE)?;
+    if !has_needs(session)? {
+        session.step(ADD_NEEDS)?;
+    }
     let applied = applied(session)?;
     let Some(migration) = migrate::pending(known, &applied)?.first() else {
         return Ok(false);
@@ -52,7 +60,12 @@ fn apply_next(session: &mut Session, known: &[Migration]) -> Result<bool, Storag
     let digest = migrate::digest(migration);
     session.execute(
         RECORD,
-        &[migration.version.into(), migration.name.into(), digest.into()],
+        &[
+            migration.version.into(),
+            migration.name.into(),
+            digest.into(),
+            migration.needs.into(),
+        ],
     )?;
     tracing::info!(migration.version, migration.name, "applied a migration");
     Ok(true)
@@ -60,14 +73,23 @@ fn apply_next(session: &mut Session, known: &[Migration]) -> Result<bool, Storag
 
 /// What the table says, in ascending order.
 pub(super) fn applied(session: &mut Session) -> Result<Vec<Applied>, StorageError> {
-    let rows = session.query(LIST, &[])?;
+    let list = match has_needs(session)? {
+        true => LIST,
+        false => LIST_BEFORE_NEEDS,
+    };
+    let rows = session.query(list, &[])?;
     let applied = rows.iter().map(|row| {
         Ok(Applied {
             version: row.get(0)?,
             digest: row.get(1)?,
+            needs: row.get(2)?,
         })
     });
     applied.collect()
+}
+
+fn has_needs(session: &mut Session) -> Result<bool, StorageError> {
+    Ok(session.query_opt(HAS_NEEDS, &[])?.is_some())
 }
 
 fn reason(error: &StorageError) -> String {

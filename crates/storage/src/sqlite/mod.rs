@@ -1,15 +1,16 @@
 //! SQLite: one writer thread that commits in groups, reader threads beside it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::migrate::Migration;
 use crate::occupancy::Occupancy;
 use crate::storage::Counters;
 use crate::tx::{Tx, Work};
-use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
+use crate::{ConnectionSettings, MigrationError, StorageConfig, StorageError, StorageStats};
 
 mod catalog;
 mod connection;
@@ -73,10 +74,7 @@ pub(crate) fn path(url: &str) -> Result<PathBuf, StorageError> {
 
 impl Sqlite {
     pub(crate) async fn open(path: PathBuf, config: &StorageConfig) -> Result<Self, StorageError> {
-        // Whoever puts another file in this place has to have it alone.
-        let at_work = Occupancy::shared(&path)
-            .map_err(StorageError::opaque)?
-            .ok_or(StorageError::Busy)?;
+        let at_work = occupy(&path, config)?;
         let counters = Arc::new(Counters::default());
         let mut settings = Vec::new();
         let places: Arc<[Place]> = (0..config.readers.max(1)).map(|_| Place::default()).collect();
@@ -96,6 +94,10 @@ impl Sqlite {
             })
             .await?
         });
+        let at_work = at_work
+            .share()
+            .map_err(StorageError::opaque)?
+            .ok_or(StorageError::Busy)?;
 
         let (readers, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
@@ -178,6 +180,44 @@ impl Sqlite {
     }
 }
 
+/// Whoever puts another file in this place has to have it alone; so does who applies a migration that another program at work
+/// may not live with.
+fn occupy(path: &Path, config: &StorageConfig) -> Result<Occupancy, StorageError> {
+    if needing(path, config)?.is_some() {
+        let alone = Occupancy::alone(path).map_err(StorageError::opaque)?;
+        match (alone, needing(path, config)?) {
+            (Some(alone), _) => return Ok(alone),
+            (None, Some(migration)) => {
+                let error = MigrationError::OldPrograms {
+                    version: migration.version,
+                    name: migration.name.to_owned(),
+                    needs: migration.needs,
+                };
+                return Err(error.into());
+            }
+            // Another program of this version applied it meanwhile.
+            (None, None) => {}
+        }
+    }
+    Occupancy::shared(path)
+        .map_err(StorageError::opaque)?
+        .ok_or(StorageError::Busy)
+}
+
+/// The first migration still to apply that needs something of programs that may be at work already.
+fn needing<'m>(path: &Path, config: &'m StorageConfig) -> Result<Option<&'m Migration>, StorageError> {
+    let mut all = config.migrations.iter();
+    if !all.any(|migration| migration.needs > 0) || !path.exists() {
+        return Ok(None);
+    }
+    let applied = Snapshot::open(path, config.busy_timeout)?.applied()?;
+    if applied.is_empty() {
+        return Ok(None);
+    }
+    let pending = crate::migrate::pending(config.migrations, &applied)?;
+    Ok(pending.iter().find(|migration| migration.needs > 0))
+}
+
 /// What a thread reports once it is ready for work, or why it never will be.
 type Ready = oneshot::Sender<Result<Settings, StorageError>>;
 
@@ -228,8 +268,6 @@ fn next(queue: &Mutex<mpsc::Receiver<Message>>) -> Option<Message> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]

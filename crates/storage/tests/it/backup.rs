@@ -369,11 +369,13 @@ const LATER: &[Migration] = &[
         version: 1,
         name: "initial",
         sql: "CREATE TABLE entry (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT) STRICT",
+        needs: 0,
     },
     Migration {
         version: 2,
         name: "second",
         sql: "ALTER TABLE entry ADD COLUMN note TEXT",
+        needs: 0,
     },
 ];
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use usher_storage::{Storage, StorageConfig, StorageError, Tx, Work};
+use usher_storage::{MigrationError, Storage, StorageConfig, StorageError, Tx, Work};
 use usher_testpg::{Cluster, Options, Place, is_left_out};
 
+use crate::schema;
 use crate::world::{COUNT_UP, Gate, World, add, entries};
 
 const COUNT_UP_OTHER: &str = "UPDATE counter SET value = value + 1 WHERE id = 2";
@@ -245,6 +246,56 @@ async fn a_connection_that_was_ended_while_nobody_used_it_is_not_used_again() {
         add(&storage, text).await.unwrap();
     }
     assert_eq!(entries(&storage).await, ["one", "two", "three"]);
+}
+
+/// A node that was cut off from the database while it changed under it.
+#[tokio::test]
+async fn a_program_that_connects_again_is_refused_what_it_cannot_live_with() {
+    let Some(world) = World::on_postgres().await else {
+        return;
+    };
+    let old = open(&world).await;
+    let work = old.read(|tx| Box::pin(async move { process(tx).await }));
+    let process: Result<i64, StorageError> = work.await;
+    terminate(&world, process.unwrap()).await;
+    schema::open(&world, schema::all_three(&world)).await.unwrap();
+    let error = add(&old, "never").await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StorageError::Migration(MigrationError::Newer { found: 3, known: 1 })
+        ),
+        "{error:?}"
+    );
+}
+
+/// A dump has all tables until it is done; who waits for one of them holds up whoever comes after.
+#[tokio::test]
+async fn a_migration_that_waits_for_a_table_lets_others_pass() {
+    let Some(world) = World::on_postgres().await else {
+        return;
+    };
+    let old = open(&world).await;
+    add(&old, "before").await.unwrap();
+    let Place::Database(database) = world.place() else {
+        panic!("this test is about PostgreSQL");
+    };
+    let mut client = database.connect().await.unwrap();
+    let dump = client.transaction().await.unwrap();
+    dump.query("SELECT FROM entry", &[]).await.unwrap();
+    let migrations = schema::all_three(&world);
+    let config = StorageConfig {
+        migrations: &migrations[..2],
+        ..world.config()
+    };
+    let migrating = tokio::spawn(Storage::open(config));
+    for text in ["one", "two", "three"] {
+        add(&old, text).await.unwrap();
+    }
+    assert!(!migrating.is_finished());
+    dump.commit().await.unwrap();
+    migrating.await.unwrap().unwrap();
+    assert_eq!(entries(&old).await, ["before", "one", "two", "three"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

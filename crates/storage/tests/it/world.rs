@@ -38,6 +38,7 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
             number INTEGER, text TEXT, bytes BLOB, uuid BLOB
         ) STRICT;
     ",
+    needs: 0,
 }];
 
 /// The same schema for PostgreSQL.
@@ -76,6 +77,7 @@ pub(crate) const POSTGRES_SCHEMA: &[Migration] = &[Migration {
             number BIGINT, text TEXT, bytes BYTEA, uuid UUID
         );
     ",
+    needs: 0,
 }];
 
 /// A database of its own: a file, or one on the server that `USHER_TEST_POSTGRES` names.
