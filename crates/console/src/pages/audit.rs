@@ -10,7 +10,8 @@ use crate::Failure;
 use crate::frame::Frame;
 use crate::html::{Page, Pager};
 use crate::pages::event::Event;
-use crate::pages::rooms::{file, moment};
+use crate::pages::fields::{moment, no_moment};
+use crate::pages::rooms::file;
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
 
@@ -84,9 +85,7 @@ impl Filters {
         let time = |text: &str| match (text.is_empty(), moment(text)) {
             (true, _) => Ok(String::new()),
             (false, Some(at)) => Ok(at.to_string()),
-            (false, None) => Err(Failure::Form(
-                "the moment is none: choose a day and a time".into(),
-            )),
+            (false, None) => Err(no_moment()),
         };
         let (since, before) = (time(&self.since)?, time(&self.before)?);
         let mut pairs = self.pairs();

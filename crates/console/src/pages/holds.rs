@@ -6,12 +6,13 @@ use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use usher_core::Timestamp;
 use uuid::Uuid;
 
 use crate::frame::Frame;
 use crate::html::{Badge, Length, Page, Pager, PersonName, RoomName, Tone, word};
+use crate::pages::fields::Confirmation;
 use crate::render::{page, page_after};
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
@@ -163,22 +164,11 @@ async fn look(visit: &Visit, hold: &str, failure: Option<&Failure>) -> Result<Re
     Ok(page_after(failure, &shown))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Decision {
-    digest: String,
-    reason: String,
-}
-
 /// Decides about exactly those who were shown; if others are in the hold now, the page comes again with them.
 fn decide(step: &'static str, done: &'static str) -> MethodRouter<Site> {
-    let decide = async move |visit: Visit, Path(hold): Path<String>, posted: Posted<Decision>| {
+    let decide = async move |visit: Visit, Path(hold): Path<String>, posted: Posted<Confirmation>| {
         let at = format!("/holds/{}", segment(&hold));
-        let mut body = json!({ "digest": posted.form.digest });
-        if !posted.form.reason.trim().is_empty() {
-            body["reason"] = posted.form.reason.trim().into();
-        }
-        let path = format!("{at}/{step}");
+        let (path, body) = (format!("{at}/{step}"), posted.form.body());
         match visit.post::<Value>(path, body, posted.once).await {
             Ok(_) => Ok(visit.done(&at, done)),
             Err(failure) => look(&visit, &hold, Some(&failure.refusal()?)).await,

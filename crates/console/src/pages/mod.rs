@@ -2,6 +2,7 @@
 
 mod audit;
 mod event;
+mod fields;
 mod holds;
 mod levels;
 mod orders;

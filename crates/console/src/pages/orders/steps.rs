@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::show::{again, look};
+use crate::pages::fields::{Because, optional};
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
@@ -29,21 +30,6 @@ pub(super) fn router() -> Router<Site> {
             step("end-bootstrap", "bootstrap-ended"),
         )
         .route("/orders/{order}/go-live", step("go-live", "live"))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Because {
-    reason: String,
-}
-
-impl Because {
-    fn body(&self) -> Value {
-        match self.reason.trim() {
-            "" => json!({}),
-            reason => json!({ "reason": reason }),
-        }
-    }
 }
 
 /// What support fills in to accept an order; kept when the API says no.
@@ -155,10 +141,8 @@ async fn administrator(
     Path(order): Path<String>,
     posted: Posted<Administrator>,
 ) -> Result<Response, Failure> {
-    let mut body = json!({ "administrator": posted.form.administrator.trim() });
-    if !posted.form.person.trim().is_empty() {
-        body["person"] = posted.form.person.trim().into();
-    }
+    let form = &posted.form;
+    let body = json!({ "administrator": form.administrator.trim(), "person": optional(&form.person) });
     act(
         &visit,
         &order,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::wire::{Candidate, Details, Grant, Plan, Restore};
 use crate::frame::Frame;
+use crate::pages::fields::Because;
 use crate::pages::levels::Levels;
 use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};
@@ -152,21 +153,11 @@ async fn apply(
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Because {
-    reason: String,
-}
-
 /// A step that asks for nothing but a reason.
 fn step(name: &'static str, word: &'static str) -> MethodRouter<Site> {
     let take = async move |visit: Visit, Path(restore): Path<String>, posted: Posted<Because>| {
         let at = format!("/restores/{}", segment(&restore));
-        let body = match posted.form.reason.trim() {
-            "" => json!({}),
-            reason => json!({ "reason": reason }),
-        };
-        let path = format!("{at}/{name}");
+        let (path, body) = (format!("{at}/{name}"), posted.form.body());
         match visit.post::<Value>(path, body, posted.once).await {
             Ok(_) => Ok(visit.done(&at, word)),
             Err(failure) => {

@@ -6,9 +6,10 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use http::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::members;
+use crate::pages::fields::{Because, end_of, optional};
 use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
@@ -17,34 +18,6 @@ pub(super) fn router() -> Router<Site> {
         .route("/rooms/{room}/archive", step("archive", "room-archived"))
         .route("/rooms/{room}/reopen", step("reopen", "room-reopened"))
         .route("/rooms/{room}/members", post(add))
-}
-
-/// A form that asks for nothing but a reason.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::pages) struct Because {
-    reason: String,
-}
-
-impl Because {
-    pub(in crate::pages) fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// The body of the API's call.
-    pub(in crate::pages) fn body(&self) -> Value {
-        json!({ "reason": optional(&self.reason) })
-    }
-}
-
-/// A field that may be left empty.
-pub(in crate::pages) fn optional(text: &str) -> Option<&str> {
-    Some(text.trim()).filter(|text| !text.is_empty())
-}
-
-/// The end of a day, as a field for a day gives it.
-pub(in crate::pages) fn end_of(day: &str) -> Option<String> {
-    optional(day).map(|day| format!("{day}T23:59:59Z"))
 }
 
 /// A step that asks for nothing but a reason.

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::change::{Because, optional};
 use super::mappings::Mapping;
 use super::room::Room;
 use crate::frame::Frame;
 use crate::html::Page;
+use crate::pages::fields::{Because, Confirmation, optional};
 use crate::pages::levels::Levels;
 use crate::plan::Plan;
 use crate::render::page_after;
@@ -212,19 +212,6 @@ async fn arrived(visit: &Visit, source: &str) -> Result<Vec<Arrived>, Failure> {
         .find(format!("/sources/{}/groups{asked}", segment(source)))
         .await?;
     Ok(groups.unwrap_or_default().items)
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Confirmation {
-    digest: String,
-    reason: String,
-}
-
-impl Confirmation {
-    fn body(&self) -> Value {
-        json!({ "digest": self.digest, "reason": optional(&self.reason) })
-    }
 }
 
 async fn confirm(

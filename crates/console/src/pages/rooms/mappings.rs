@@ -11,10 +11,10 @@ use serde_json::json;
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::change::optional;
 use super::room::Room;
 use crate::frame::Frame;
 use crate::html::{Badge, Flow, Page, Tone, Way};
+use crate::pages::fields::optional;
 use crate::pages::levels::Levels;
 use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};

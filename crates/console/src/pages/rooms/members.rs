@@ -16,6 +16,7 @@ use super::change::NewMember;
 use super::room::Room;
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Pager, PersonName, RoomName, Tone, word};
+use crate::pages::fields::{moment, no_moment};
 use crate::pages::levels::{Level, Levels};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
@@ -216,10 +217,7 @@ fn wanted(q: &str, at: &str, only: &str) -> (Wanted, Option<Timestamp>, Option<F
     if !at.is_empty() {
         return match moment(at) {
             Some(moment) => (Wanted::At(moment.to_string()), Some(moment), None),
-            None => {
-                let problem = "the moment is none: choose a day and a time".to_owned();
-                (Wanted::Now, None, Some(Failure::Form(problem)))
-            }
+            None => (Wanted::Now, None, Some(no_moment())),
         };
     }
     match (q.is_empty(), only) {
@@ -238,17 +236,6 @@ fn pairs(wanted: &Wanted) -> Vec<(&'static str, &str)> {
         Wanted::Administrators => vec![("administrators", "true")],
         Wanted::Former => vec![("former", "true")],
     }
-}
-
-/// A moment as a browser's field for day and time gives it, in UTC, or as RFC 3339.
-pub(in crate::pages) fn moment(text: &str) -> Option<Timestamp> {
-    let seconds = match text.matches(':').count() {
-        1 => ":00Z",
-        _ => "Z",
-    };
-    text.parse()
-        .ok()
-        .or_else(|| format!("{text}{seconds}").parse().ok())
 }
 
 /// The same members as a file.
@@ -395,26 +382,4 @@ async fn strays(visit: Visit, Path(room): Path<String>) -> Result<Response, Fail
         room,
         pager,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_comes_as_browsers_send_it() {
-        for text in [
-            "2026-06-01T09:30",
-            "2026-06-01T09:30:00",
-            "2026-06-01T09:30:00Z",
-            "2026-06-01T11:30:00+02:00",
-        ] {
-            assert_eq!(
-                moment(text).map(|at| at.to_string()),
-                moment("2026-06-01T09:30:00Z").map(|at| at.to_string()),
-                "{text}"
-            );
-        }
-        assert!(moment("yesterday").is_none());
-    }
 }

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::change::{Because, end_of, optional};
 use super::members::{Member, end_reason, groups};
 use super::room::Room;
 use crate::frame::Frame;
 use crate::html::{Page, word};
+use crate::pages::fields::{Because, end_of, optional};
 use crate::pages::levels::{Level, Levels};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};

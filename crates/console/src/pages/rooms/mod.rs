@@ -13,8 +13,7 @@ use axum::Router;
 
 use crate::visit::Site;
 
-pub(super) use change::{Because, optional};
-pub(super) use members::{Member, file, moment};
+pub(super) use members::{Member, file};
 pub(super) use membership::Stay;
 
 pub(super) fn router() -> Router<Site> {

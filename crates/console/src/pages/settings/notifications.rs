@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Badge, Tone, word};
-use crate::pages::rooms::Because;
+use crate::pages::fields::Because;
 use crate::render::page_after;
 use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};

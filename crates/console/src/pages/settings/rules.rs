@@ -8,13 +8,13 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::word;
+use crate::pages::fields::Confirmation;
 use crate::pages::levels::{Level, Levels};
-use crate::pages::rooms::optional;
 use crate::plan::Tally;
 use crate::render::page_after;
 use crate::visit::{Site, Visit};
@@ -134,15 +134,8 @@ async fn rules(visit: &Visit, failure: Option<Failure>) -> Result<Response, Fail
     Ok(page_after(failure.as_ref(), &template))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Confirmation {
-    digest: String,
-    reason: String,
-}
-
 async fn confirm(visit: Visit, posted: Posted<Confirmation>) -> Result<Response, Failure> {
-    let body = json!({ "digest": posted.form.digest, "reason": optional(&posted.form.reason) });
+    let body = posted.form.body();
     let outcome = visit
         .write(Method::POST, "/policy/confirm", body, posted.once)
         .await;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Page, Pager, word};
-use crate::pages::rooms::Because;
+use crate::pages::fields::Because;
 use crate::render::page;
 use crate::visit::{Site, Visit, query};
 use crate::{Failure, Posted};

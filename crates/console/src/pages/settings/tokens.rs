@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::Page;
-use crate::pages::rooms::{Because, optional};
+use crate::pages::fields::{Because, optional};
 use crate::pages::sources::Token;
 use crate::render::page_after;
 use crate::visit::{Site, Visit};

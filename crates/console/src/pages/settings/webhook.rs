@@ -15,7 +15,7 @@ use super::webhooks::{Webhook, kinds};
 use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Page, Pager};
-use crate::pages::rooms::{Because, moment, optional};
+use crate::pages::fields::{Because, moment, no_moment};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query};
 use crate::{Failure, Posted};
@@ -188,9 +188,8 @@ async fn replay(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Replay>) -> R
     let body = match (form.what.as_str(), moment(&form.since)) {
         ("since", Some(since)) => json!({ "since": since.to_string() }),
         ("since", None) => {
-            let failure = Failure::Form("the moment is none: choose a day and a time".into());
             let news = News {
-                failure: Some(failure),
+                failure: Some(no_moment()),
                 ..News::default()
             };
             return webhook(&visit, id, news).await;
@@ -234,7 +233,7 @@ async fn test(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Re
 
 async fn remove(visit: Visit, Path(id): Path<Uuid>, posted: Posted<Because>) -> Result<Response, Failure> {
     let path = format!("/webhooks/{id}");
-    let body = json!({ "reason": optional(posted.form.reason()) });
+    let body = posted.form.body();
     match visit.write(Method::DELETE, path, body, posted.once).await {
         Ok(_) => Ok(visit.done("/settings/webhooks", "webhook-removed")),
         Err(failure) => refused(&visit, id, failure).await,

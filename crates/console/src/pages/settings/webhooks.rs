@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Tab, tabs};
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Tone};
-use crate::pages::rooms::optional;
+use crate::pages::fields::optional;
 use crate::render::page_after;
 use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::source::{Source, Tab};
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Tone, word};
-use crate::pages::rooms::{Because, optional};
+use crate::pages::fields::{Because, optional};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};

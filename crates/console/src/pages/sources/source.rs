@@ -13,7 +13,7 @@ use usher_core::Timestamp;
 use crate::frame::Frame;
 use crate::html::{Badge, Page, Tone};
 use crate::pages::event::Event;
-use crate::pages::rooms::optional;
+use crate::pages::fields::optional;
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
