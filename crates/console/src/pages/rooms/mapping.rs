@@ -39,11 +39,11 @@ pub(super) fn router() -> Router<Site> {
 }
 
 /// What a page of a mapping is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Look,
     Retire,
-    Replace,
+    /// With another group, if one is named already.
+    Replace(Replacement),
 }
 
 #[derive(Template)]
@@ -53,7 +53,7 @@ struct Group {
     tab: &'static str,
     room: Room,
     mapping: Mapping,
-    step: Step,
+    step: &'static str,
     plan: Option<Plan>,
     levels: Levels,
     sources: Vec<Source>,
@@ -78,11 +78,7 @@ struct Arrived {
 
 impl Group {
     fn is(&self, step: &str) -> bool {
-        match self.step {
-            Step::Look => step == "look",
-            Step::Retire => step == "retire",
-            Step::Replace => step == "replace",
-        }
+        self.step == step
     }
 
     fn path(&self, step: &str) -> String {
@@ -104,7 +100,7 @@ impl Group {
 }
 
 /// Another group in the place of this one.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Replacement {
     source: String,
@@ -123,11 +119,11 @@ impl Replacement {
 }
 
 async fn show(visit: Visit, Path(place): Path<(String, Uuid)>) -> Result<Response, Failure> {
-    group(&visit, place, Step::Look, Replacement::default(), None).await
+    group(&visit, place, Step::Look, None).await
 }
 
 async fn show_retirement(visit: Visit, Path(place): Path<(String, Uuid)>) -> Result<Response, Failure> {
-    group(&visit, place, Step::Retire, Replacement::default(), None).await
+    group(&visit, place, Step::Retire, None).await
 }
 
 async fn show_replacement(visit: Visit, Path(place): Path<(String, Uuid)>) -> Result<Response, Failure> {
@@ -136,15 +132,15 @@ async fn show_replacement(visit: Visit, Path(place): Path<(String, Uuid)>) -> Re
         group: visit.query("group"),
         ..Replacement::default()
     };
-    group(&visit, place, Step::Replace, other, None).await
+    group(&visit, place, Step::Replace(other), None).await
 }
 
-/// The page; where something was refused, with the reason, and with the new plan where the old one is out of date.
+/// The page; where something was refused, be it only the plan, with the reason, and with the new plan where the old one is
+/// out of date.
 async fn group(
     visit: &Visit,
     (room, id): (String, Uuid),
     step: Step,
-    other: Replacement,
     mut failure: Option<Failure>,
 ) -> Result<Response, Failure> {
     let room = Room::load(visit, &room).await?;
@@ -152,29 +148,41 @@ async fn group(
     if mapping.room.id != room.id {
         return Err(Failure::NotFound);
     }
-    let plan = match step {
-        Step::Look if mapping.is("pending") => {
-            planned(visit.get(format!("/mappings/{id}/plan")).await, &mut failure)?
+    let plan = match &step {
+        Step::Look if mapping.is("pending") => Some(visit.get(format!("/mappings/{id}/plan")).await),
+        Step::Retire if !mapping.is("retired") => {
+            Some(visit.get(format!("/mappings/{id}/retirement/plan")).await)
         }
-        Step::Retire if !mapping.is("retired") => planned(
-            visit.get(format!("/mappings/{id}/retirement/plan")).await,
-            &mut failure,
-        )?,
-        Step::Replace if !other.group.trim().is_empty() => {
+        Step::Replace(other) if !other.group.trim().is_empty() => {
             let path = format!("/mappings/{id}/replacement/plan");
-            planned(visit.post(path, other.body(), None).await, &mut failure)?
+            Some(visit.post(path, other.body(), None).await)
         }
         _ => None,
+    };
+    let plan: Option<Plan> = match plan {
+        Some(Err(refusal)) if refusal.is_refusal() => {
+            failure.get_or_insert(refusal);
+            None
+        }
+        plan => plan.transpose()?,
     };
     let sources: Page<Source> = visit.get("/sources?counts=false").await?;
     let available = match mapping.group.is_none() && !mapping.is("retired") {
         true => arrived(visit, &mapping.source).await?,
         false => Vec::new(),
     };
-    let title = match step {
-        Step::Look => format!("{} for {}", mapping.name(), room.name),
-        Step::Retire => format!("Take {} away from {}", mapping.name(), room.name),
-        Step::Replace => format!("Another group instead of {}", mapping.name()),
+    let (step, title, other) = match step {
+        Step::Look => ("look", format!("{} for {}", mapping.name(), room.name), None),
+        Step::Retire => (
+            "retire",
+            format!("Take {} away from {}", mapping.name(), room.name),
+            None,
+        ),
+        Step::Replace(other) => (
+            "replace",
+            format!("Another group instead of {}", mapping.name()),
+            Some(other),
+        ),
     };
     let template = Group {
         frame: visit.frame(title).with(failure.as_ref()),
@@ -187,22 +195,10 @@ async fn group(
         mapping,
         step,
         plan,
-        other,
+        other: other.unwrap_or_default(),
         available,
     };
     Ok(page_after(failure.as_ref(), &template))
-}
-
-/// A plan, unless it is refused: then the page says why.
-fn planned(plan: Result<Plan, Failure>, failure: &mut Option<Failure>) -> Result<Option<Plan>, Failure> {
-    match plan {
-        Ok(plan) => Ok(Some(plan)),
-        Err(refusal) if refusal.is_refusal() => {
-            failure.get_or_insert(refusal);
-            Ok(None)
-        }
-        Err(failure) => Err(failure),
-    }
 }
 
 /// Groups of a source that a mapping without one may be bound to.
@@ -220,15 +216,7 @@ async fn confirm(
     posted: Posted<Confirmation>,
 ) -> Result<Response, Failure> {
     let call = ("confirm", posted.form.body(), posted.once);
-    done(
-        &visit,
-        place,
-        Step::Look,
-        Replacement::default(),
-        call,
-        "group-confirmed",
-    )
-    .await
+    done(&visit, place, Step::Look, call, "group-confirmed").await
 }
 
 async fn retire(
@@ -237,15 +225,7 @@ async fn retire(
     posted: Posted<Confirmation>,
 ) -> Result<Response, Failure> {
     let call = ("retirement/confirm", posted.form.body(), posted.once);
-    done(
-        &visit,
-        place,
-        Step::Retire,
-        Replacement::default(),
-        call,
-        "group-retired",
-    )
-    .await
+    done(&visit, place, Step::Retire, call, "group-retired").await
 }
 
 async fn replace(
@@ -256,9 +236,9 @@ async fn replace(
     let call = ("replacement/confirm", posted.form.body(), posted.once);
     let other = Replacement {
         digest: String::new(),
-        ..posted.form.clone()
+        ..posted.form
     };
-    done(&visit, place, Step::Replace, other, call, "group-replaced").await
+    done(&visit, place, Step::Replace(other), call, "group-replaced").await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -282,22 +262,9 @@ async fn change(
         "reason": optional(&form.reason),
     });
     let path = format!("/mappings/{}", place.1);
-    let outcome = visit.write(Method::PATCH, path, body, posted.once).await;
-    match outcome {
-        Ok(_) => Ok(visit.done(
-            &format!("/rooms/{}/groups/{}", segment(&place.0), place.1),
-            "group-changed",
-        )),
-        Err(failure) => {
-            group(
-                &visit,
-                place,
-                Step::Look,
-                Replacement::default(),
-                Some(failure.refusal()?),
-            )
-            .await
-        }
+    match visit.write(Method::PATCH, path, body, posted.once).await {
+        Ok(_) => Ok(visit.done(&at(&place), "group-changed")),
+        Err(failure) => group(&visit, place, Step::Look, Some(failure.refusal()?)).await,
     }
 }
 
@@ -315,15 +282,7 @@ async fn bind(
 ) -> Result<Response, Failure> {
     let body = json!({ "group": posted.form.group.trim(), "reason": optional(&posted.form.reason) });
     let call = ("bind", body, posted.once);
-    done(
-        &visit,
-        place,
-        Step::Look,
-        Replacement::default(),
-        call,
-        "group-bound",
-    )
-    .await
+    done(&visit, place, Step::Look, call, "group-bound").await
 }
 
 async fn unbind(
@@ -332,15 +291,7 @@ async fn unbind(
     posted: Posted<Because>,
 ) -> Result<Response, Failure> {
     let call = ("unbind", posted.form.body(), posted.once);
-    done(
-        &visit,
-        place,
-        Step::Look,
-        Replacement::default(),
-        call,
-        "group-unbound",
-    )
-    .await
+    done(&visit, place, Step::Look, call, "group-unbound").await
 }
 
 /// Does a step of a mapping and goes on to the room's groups; where it is refused, shows the page with the reason.
@@ -348,16 +299,18 @@ async fn done(
     visit: &Visit,
     place: (String, Uuid),
     step: Step,
-    other: Replacement,
     (name, body, once): (&str, Value, Option<String>),
     word: &str,
 ) -> Result<Response, Failure> {
     let path = format!("/mappings/{}/{name}", place.1);
     match visit.write(Method::POST, path, body, once).await {
-        Ok(_) if matches!(name, "bind" | "unbind") => {
-            Ok(visit.done(&format!("/rooms/{}/groups/{}", segment(&place.0), place.1), word))
-        }
+        Ok(_) if matches!(name, "bind" | "unbind") => Ok(visit.done(&at(&place), word)),
         Ok(_) => Ok(visit.done(&format!("/rooms/{}/groups", segment(&place.0)), word)),
-        Err(failure) => group(visit, place, step, other, Some(failure.refusal()?)).await,
+        Err(failure) => group(visit, place, step, Some(failure.refusal()?)).await,
     }
+}
+
+/// The mapping's own page.
+fn at((room, mapping): &(String, Uuid)) -> String {
+    format!("/rooms/{}/groups/{mapping}", segment(room))
 }
