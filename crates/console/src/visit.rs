@@ -12,6 +12,7 @@ use usher_core::{Role, Timestamp};
 
 use crate::access::may;
 use crate::frame::Frame;
+use crate::html::{Page, Pager};
 use crate::{Answer, Backend, Call, Content, Failure, Viewer, flash};
 
 /// What the pages share.
@@ -69,6 +70,27 @@ impl Visit {
             Err(failure) if failure.status() == http::StatusCode::NOT_FOUND => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Reads a page of a list of the API, and makes the links to the others.
+    ///
+    /// The API is asked for `list` by `asked`. The page itself is at `path` with its `filters`; how far somebody has gone on is
+    /// the parameter `cursor` of its address.
+    ///
+    /// # Errors
+    /// As [`Visit::get`].
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        list: &str,
+        asked: &[(&str, &str)],
+        path: &str,
+        filters: &[(&str, &str)],
+    ) -> Result<(Vec<T>, Pager), Failure> {
+        let cursor = self.query("cursor");
+        let asked = [asked, &[("cursor", &cursor)]].concat();
+        let page: Page<T> = self.get(format!("{list}{}", query(&asked))).await?;
+        let pager = Pager::new(path, filters, &cursor, page.next.as_deref());
+        Ok((page.items, pager))
     }
 
     /// Posts to the API. `once` is the form's own value, by which a second click does nothing twice.

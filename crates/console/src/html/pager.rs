@@ -38,6 +38,11 @@ impl Pager {
         Self::named("cursor", path, filters, cursor, next)
     }
 
+    /// Whether there is a page after this one.
+    pub(crate) fn has_next(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// As [`Pager::new`], for a list whose cursor has another name because it is not the only one on its page.
     pub(crate) fn named(
         name: &str,

@@ -107,7 +107,6 @@ struct Audit {
     sources: Vec<String>,
     events: Vec<Event>,
     show_room: bool,
-    has_more: bool,
     pager: Pager,
     export: String,
 }
@@ -154,7 +153,6 @@ async fn show(visit: Visit) -> Result<Response, Failure> {
         export: format!("/audit.csv{}", query(&filters.pairs())),
         kinds: KINDS,
         sources: sources.items.into_iter().map(|source| source.name).collect(),
-        has_more: list.next.is_some(),
         events: list.items,
         show_room: true,
         filters,

@@ -11,10 +11,10 @@ use usher_core::Timestamp;
 use uuid::Uuid;
 
 use crate::frame::Frame;
-use crate::html::{Badge, Length, Page, Pager, PersonName, RoomName, Tone, word};
+use crate::html::{Badge, Length, Pager, PersonName, RoomName, Tone, word};
 use crate::pages::fields::Confirmation;
 use crate::render::{page, page_after};
-use crate::visit::{Site, Visit, query, segment};
+use crate::visit::{Site, Visit, segment};
 use crate::{Failure, Posted};
 
 /// People of a hold who are shown; a hold is decided as one, whoever is in it.
@@ -128,14 +128,14 @@ impl Show {
 }
 
 async fn list(visit: Visit) -> Result<Response, Failure> {
-    let (all, cursor) = (visit.query("all") == "yes", visit.query("cursor"));
-    let wanted = query(&[("all", if all { "true" } else { "" }), ("cursor", &cursor)]);
-    let found: Page<Hold> = visit.get(format!("/holds{wanted}")).await?;
+    let all = visit.query("all") == "yes";
+    let asked = [("all", if all { "true" } else { "" })];
     let filters = [("all", if all { "yes" } else { "" })];
+    let (holds, pager) = visit.list("/holds", &asked, "/holds", &filters).await?;
     Ok(page(&List {
         frame: visit.frame("Holds"),
-        pager: Pager::new("/holds", &filters, &cursor, found.next.as_deref()),
-        holds: found.items,
+        holds,
+        pager,
         all,
     }))
 }

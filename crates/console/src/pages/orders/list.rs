@@ -8,9 +8,9 @@ use axum::routing::get;
 use super::Order;
 use crate::Failure;
 use crate::frame::Frame;
-use crate::html::{Length, Page, Pager};
+use crate::html::{Length, Pager};
 use crate::render::page;
-use crate::visit::{Site, Visit, query};
+use crate::visit::{Site, Visit};
 
 pub(super) fn router() -> Router<Site> {
     Router::new().route("/orders", get(list))
@@ -33,15 +33,14 @@ impl List {
 }
 
 async fn list(visit: Visit) -> Result<Response, Failure> {
-    let (all, cursor) = (visit.query("all") == "yes", visit.query("cursor"));
-    let open = if all { "" } else { "true" };
-    let wanted = query(&[("newest", "true"), ("open", open), ("cursor", &cursor)]);
-    let found: Page<Order> = visit.get(format!("/orders{wanted}")).await?;
+    let all = visit.query("all") == "yes";
+    let asked = [("newest", "true"), ("open", if all { "" } else { "true" })];
     let filters = [("all", if all { "yes" } else { "" })];
+    let (orders, pager) = visit.list("/orders", &asked, "/orders", &filters).await?;
     Ok(page(&List {
         frame: visit.frame("Orders"),
-        pager: Pager::new("/orders", &filters, &cursor, found.next.as_deref()),
-        orders: found.items,
+        orders,
+        pager,
         all,
         may_order: visit.may("GET", "/orders/new"),
     }))

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::Failure;
 use crate::frame::Frame;
-use crate::html::{Page, Pager, PersonName};
+use crate::html::{Pager, PersonName};
 use crate::render::page;
-use crate::visit::{Site, Visit, query};
+use crate::visit::{Site, Visit};
 
 pub(super) fn router() -> Router<Site> {
     Router::new().route("/persons", get(show))
@@ -34,13 +34,14 @@ struct List {
 }
 
 async fn show(visit: Visit) -> Result<Response, Failure> {
-    let (q, cursor) = (visit.query("q"), visit.query("cursor"));
-    let asked = query(&[("search", &q), ("cursor", &cursor)]);
-    let people: Page<Item> = visit.get(format!("/persons{asked}")).await?;
+    let q = visit.query("q");
+    let (people, pager) = visit
+        .list("/persons", &[("search", &q)], "/persons", &[("q", &q)])
+        .await?;
     Ok(page(&List {
         frame: visit.frame("People"),
-        pager: Pager::new("/persons", &[("q", &q)], &cursor, people.next.as_deref()),
-        people: people.items,
+        people,
+        pager,
         q,
     }))
 }

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::Restore;
 use crate::frame::Frame;
-use crate::html::{Page, Pager};
+use crate::html::Pager;
 use crate::render::page_after;
-use crate::visit::{Site, Visit, query};
+use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};
 
 pub(super) fn router() -> Router<Site> {
@@ -46,14 +46,14 @@ async fn list(visit: Visit) -> Result<Response, Failure> {
 }
 
 async fn look(visit: &Visit, asked: Asked, failure: Option<&Failure>) -> Result<Response, Failure> {
-    let (all, cursor) = (visit.query("all") == "yes", visit.query("cursor"));
-    let wanted = query(&[("all", if all { "true" } else { "" }), ("cursor", &cursor)]);
-    let found: Page<Restore> = visit.get(format!("/restores{wanted}")).await?;
+    let all = visit.query("all") == "yes";
+    let wanted = [("all", if all { "true" } else { "" })];
     let filters = [("all", if all { "yes" } else { "" })];
+    let (restores, pager) = visit.list("/restores", &wanted, "/restores", &filters).await?;
     let shown = List {
         frame: visit.frame("Restores").with(failure),
-        pager: Pager::new("/restores", &filters, &cursor, found.next.as_deref()),
-        restores: found.items,
+        restores,
+        pager,
         all,
         may_suggest: visit.may("POST", "/restores"),
         asked,

@@ -48,35 +48,26 @@ impl History {
 
 async fn show(visit: Visit, Path(room): Path<String>) -> Result<Response, Failure> {
     let room = Room::load(&visit, &room).await?;
-    let (cursor, people, kind) = (visit.query("cursor"), visit.query("people"), visit.query("kind"));
+    let (people, kind) = (visit.query("people"), visit.query("kind"));
     let is_former = visit.query("who") == "former";
     let former = if is_former { "true" } else { "" };
     let asked = query(&[("limit", LINES), ("former", former), ("cursor", &people)]);
     let stays: Page<Stay> = visit.get(format!("/rooms/{}/stays{asked}", room.id)).await?;
-    let id = room.id.to_string();
-    let asked = query(&[("room", id.as_str()), ("kind", known(&kind)), ("cursor", &cursor)]);
-    let events: Page<Event> = visit.get(format!("/audit{asked}")).await?;
-    let path = format!("/rooms/{id}/history");
-    let who = if is_former { "former" } else { "" };
-    let next = stays.next.clone();
+    let (id, path) = (room.id.to_string(), format!("/rooms/{}/history", room.id));
+    let filters = [
+        ("who", if is_former { "former" } else { "" }),
+        ("kind", kind.as_str()),
+    ];
+    let people = Pager::named("people", &path, &filters, &people, stays.next.as_deref());
+    let asked = [("room", id.as_str()), ("kind", known(&kind))];
+    let (events, pager) = visit.list("/audit", &asked, &path, &filters).await?;
     Ok(page(&History {
         frame: visit.frame(format!("{} – history", room.name)),
         tab: "history",
         picture: picture(&room.name, stays.items, visit.now()),
-        people: Pager::named(
-            "people",
-            &path,
-            &[("who", who), ("kind", &kind)],
-            &people,
-            next.as_deref(),
-        ),
-        pager: Pager::new(
-            &path,
-            &[("who", who), ("kind", &kind)],
-            &cursor,
-            events.next.as_deref(),
-        ),
-        events: events.items,
+        people,
+        events,
+        pager,
         show_room: false,
         is_former,
         room,

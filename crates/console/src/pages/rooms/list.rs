@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::Failure;
 use crate::frame::Frame;
-use crate::html::{Badge, Page, Pager, Tone, word};
+use crate::html::{Badge, Pager, Tone, word};
 use crate::render::page;
-use crate::visit::{Site, Visit, query};
+use crate::visit::{Site, Visit};
 
 pub(super) fn router() -> Router<Site> {
     Router::new().route("/rooms", get(show))
@@ -100,9 +100,9 @@ impl List {
 }
 
 async fn show(visit: Visit) -> Result<Response, Failure> {
-    let (q, state, cursor) = (visit.query("q"), visit.query("state"), visit.query("cursor"));
+    let (q, state) = (visit.query("q"), visit.query("state"));
     let known = ["preparing", "live", "archived"].contains(&state.as_str());
-    let wanted = query(&[
+    let asked = [
         ("by_name", "true"),
         ("counts", "true"),
         ("search", &q),
@@ -111,14 +111,12 @@ async fn show(visit: Visit) -> Result<Response, Failure> {
             "no_administrator",
             if state == "unattended" { "true" } else { "" },
         ),
-        ("cursor", &cursor),
-    ]);
-    let rooms: Page<Item> = visit.get(format!("/rooms{wanted}")).await?;
+    ];
     let filters = [("q", q.as_str()), ("state", state.as_str())];
-    let pager = Pager::new("/rooms", &filters, &cursor, rooms.next.as_deref());
+    let (rooms, pager) = visit.list("/rooms", &asked, "/rooms", &filters).await?;
     Ok(page(&List {
         frame: visit.frame("Rooms"),
-        rooms: rooms.items,
+        rooms,
         pager,
         is_filtered: !q.is_empty() || !state.is_empty(),
         may_order: visit.may("GET", "/orders/new"),

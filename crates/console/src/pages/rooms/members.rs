@@ -134,7 +134,6 @@ struct Members {
     at: String,
     moment: Option<Timestamp>,
     only: String,
-    has_more: bool,
     export: String,
     may_add: bool,
     form: NewMember,
@@ -167,30 +166,20 @@ pub(super) async fn members(
 ) -> Result<Response, Failure> {
     let room = Room::load(visit, room).await?;
     let (q, at, only) = (visit.query("q"), visit.query("at"), visit.query("only"));
-    let cursor = visit.query("cursor");
     let (wanted, moment, wrong) = wanted(&q, &at, &only);
-    let filters = pairs(&wanted);
-    let mut asked = filters.clone();
-    asked.push(("cursor", cursor.as_str()));
-    let list: Page<Member> = visit
-        .get(format!("/rooms/{}/members{}", room.id, query(&asked)))
+    let own = [("q", q.as_str()), ("at", at.as_str()), ("only", only.as_str())];
+    let path = format!("/rooms/{}", room.id);
+    let (members, pager) = visit
+        .list(&format!("{path}/members"), &pairs(&wanted), &path, &own)
         .await?;
     let (groups, levels) = (groups(visit, room.id).await?, Levels::load(visit).await?);
-    let own = [("q", q.as_str()), ("at", at.as_str()), ("only", only.as_str())];
-    let pager = Pager::new(
-        &format!("/rooms/{}", room.id),
-        &own,
-        &cursor,
-        list.next.as_deref(),
-    );
     let failure = failure.or(wrong);
     let template = Members {
         frame: visit.frame(room.name.clone()).with(failure.as_ref()),
         tab: "members",
-        export: format!("/rooms/{}/members.csv{}", room.id, query(&own)),
+        export: format!("{path}/members.csv{}", query(&own)),
         may_add: visit.may("POST", "/rooms/{room}/members") && !room.is_archived(),
-        members: list.items,
-        has_more: list.next.is_some(),
+        members,
         room,
         groups,
         levels,
@@ -282,21 +271,15 @@ impl Former {
 
 async fn former(visit: Visit, Path(room): Path<String>) -> Result<Response, Failure> {
     let room = Room::load(&visit, &room).await?;
-    let cursor = visit.query("cursor");
-    let asked = query(&[("former", "true"), ("cursor", &cursor)]);
-    let list: Page<Member> = visit.get(format!("/rooms/{}/members{asked}", room.id)).await?;
-    let pager = Pager::new(
-        &format!("/rooms/{}/former", room.id),
-        &[],
-        &cursor,
-        list.next.as_deref(),
-    );
+    let list = format!("/rooms/{}/members", room.id);
+    let path = format!("/rooms/{}/former", room.id);
+    let (members, pager) = visit.list(&list, &[("former", "true")], &path, &[]).await?;
     Ok(crate::render::page(&Former {
         frame: visit.frame(format!("{} – former members", room.name)),
         tab: "former",
         groups: groups(&visit, room.id).await?,
         levels: Levels::load(&visit).await?,
-        members: list.items,
+        members,
         room,
         pager,
     }))
@@ -323,24 +306,13 @@ struct Waiting {
 
 async fn waiting(visit: Visit, Path(room): Path<String>) -> Result<Response, Failure> {
     let room = Room::load(&visit, &room).await?;
-    let cursor = visit.query("cursor");
-    let list: Page<Parked> = visit
-        .get(format!(
-            "/rooms/{}/parked{}",
-            room.id,
-            query(&[("cursor", &cursor)])
-        ))
-        .await?;
-    let pager = Pager::new(
-        &format!("/rooms/{}/waiting", room.id),
-        &[],
-        &cursor,
-        list.next.as_deref(),
-    );
+    let list = format!("/rooms/{}/parked", room.id);
+    let path = format!("/rooms/{}/waiting", room.id);
+    let (people, pager) = visit.list(&list, &[], &path, &[]).await?;
     Ok(crate::render::page(&Waiting {
         frame: visit.frame(format!("{} – waiting at the door", room.name)),
         tab: "waiting",
-        people: list.items,
+        people,
         room,
         pager,
     }))
@@ -370,15 +342,14 @@ struct Strays {
 
 async fn strays(visit: Visit, Path(room): Path<String>) -> Result<Response, Failure> {
     let room = Room::load(&visit, &room).await?;
-    let (cursor, id) = (visit.query("cursor"), room.id.to_string());
-    let asked = query(&[("room", &id), ("cursor", &cursor)]);
-    let list: Page<Stray> = visit.get(format!("/strays{asked}")).await?;
-    let pager = Pager::new(&format!("/rooms/{id}/strays"), &[], &cursor, list.next.as_deref());
+    let id = room.id.to_string();
+    let path = format!("/rooms/{id}/strays");
+    let (people, pager) = visit.list("/strays", &[("room", &id)], &path, &[]).await?;
     Ok(crate::render::page(&Strays {
         frame: visit.frame(format!("{} – strays", room.name)),
         tab: "strays",
         levels: Levels::load(&visit).await?,
-        people: list.items,
+        people,
         room,
         pager,
     }))

@@ -14,10 +14,10 @@ use uuid::Uuid;
 use super::webhooks::{Webhook, kinds};
 use super::{Tab, tabs};
 use crate::frame::Frame;
-use crate::html::{Page, Pager};
+use crate::html::Pager;
 use crate::pages::fields::{Because, moment, no_moment};
 use crate::render::page_after;
-use crate::visit::{Site, Visit, query};
+use crate::visit::{Site, Visit};
 use crate::{Failure, Posted};
 
 pub(super) fn router() -> Router<Site> {
@@ -85,19 +85,16 @@ async fn show(visit: Visit, Path(id): Path<Uuid>) -> Result<Response, Failure> {
 
 async fn webhook(visit: &Visit, id: Uuid, news: News) -> Result<Response, Failure> {
     let shown: Webhook = visit.get(format!("/webhooks/{id}")).await?;
-    let cursor = visit.query("cursor");
-    let asked = query(&[("limit", "50"), ("cursor", &cursor)]);
-    let deliveries: Page<Delivery> = visit.get(format!("/webhooks/{id}/deliveries{asked}")).await?;
+    let (list, path) = (
+        format!("/webhooks/{id}/deliveries"),
+        format!("/settings/webhooks/{id}"),
+    );
+    let (deliveries, pager) = visit.list(&list, &[("limit", "50")], &path, &[]).await?;
     let template = One {
         frame: visit.frame("Webhook").with(news.failure.as_ref()),
         tabs: tabs(visit, "/settings/webhooks"),
-        pager: Pager::new(
-            &format!("/settings/webhooks/{id}"),
-            &[],
-            &cursor,
-            deliveries.next.as_deref(),
-        ),
-        deliveries: deliveries.items,
+        deliveries,
+        pager,
         webhook: shown,
         tested: news.tested,
         secret: news.secret,

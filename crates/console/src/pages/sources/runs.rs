@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::frame::Frame;
 use crate::html::{Badge, Length, Page, Pager, Tone, word};
 use crate::render::page;
-use crate::visit::{Site, Visit, query, segment};
+use crate::visit::{Site, Visit, segment};
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
@@ -125,20 +125,14 @@ struct Runs {
 }
 
 async fn runs(visit: Visit, Path(source): Path<String>) -> Result<Response, Failure> {
-    let (cursor, name) = (visit.query("cursor"), segment(&source));
+    let path = format!("/sources/{}/runs", segment(&source));
     let source = Source::load(&visit, &source).await?;
-    let asked = query(&[("limit", "25"), ("cursor", &cursor)]);
-    let list: Page<Run> = visit.get(format!("/sources/{name}/runs{asked}")).await?;
+    let (runs, pager) = visit.list(&path, &[("limit", "25")], &path, &[]).await?;
     Ok(page(&Runs {
         frame: visit.frame(format!("{} – reads", source.name)),
         tabs: source.tabs("runs", &visit),
-        pager: Pager::new(
-            &format!("/sources/{name}/runs"),
-            &[],
-            &cursor,
-            list.next.as_deref(),
-        ),
-        runs: list.items,
+        runs,
+        pager,
         source,
     }))
 }
