@@ -199,6 +199,7 @@ mod tests {
     use axum::Router;
     use axum::extract::RawQuery;
     use axum::routing::get;
+    use futures_util::{StreamExt, stream};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::sync::Notify;
@@ -284,6 +285,44 @@ mod tests {
                 .ends_with("done")
         );
         running.server.await.expect("the server ends");
+    }
+
+    /// A route that sends the begin of its answer, and the rest when it is told to.
+    fn in_pieces() -> (Router, Arc<Notify>) {
+        let release = Arc::new(Notify::new());
+        let wait = Arc::clone(&release);
+        let handler = move || async move {
+            let rest = stream::once(async move {
+                wait.notified().await;
+                Ok::<_, Infallible>("done")
+            });
+            Body::from_stream(stream::iter([Ok("begun")]).chain(rest))
+        };
+        (Router::new().route("/slow", get(handler)), release)
+    }
+
+    #[tokio::test]
+    async fn an_answer_under_way_is_sent_to_its_end_or_breaks_off() {
+        for is_dropped in [false, true] {
+            let (router, release) = in_pieces();
+            let running = start(router, Duration::from_secs(60)).await;
+            let mut stream = TcpStream::connect(running.address).await.expect("a server");
+            stream.write_all(SLOW.as_bytes()).await.expect("a connection");
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"begun\r\n") {
+                answer.push(stream.read_u8().await.expect("a piece"));
+            }
+            running.stopping.cancel();
+            if is_dropped {
+                running.dropping.cancel();
+            } else {
+                release.notify_one();
+            }
+            let ended = stream.read_to_end(&mut answer).await;
+            running.server.await.expect("the server ends");
+            let is_whole = ended.is_ok() && answer.ends_with(b"done\r\n0\r\n\r\n");
+            assert_eq!(is_whole, !is_dropped, "{}", String::from_utf8_lossy(&answer));
+        }
     }
 
     #[tokio::test]
