@@ -12,6 +12,7 @@ use usher_storage::query::lock::Footing;
 use usher_storage::{Storage, StorageError, Tx, query};
 
 use crate::EngineError;
+use crate::change::{Asked, Change, Stop};
 use crate::lock::Locks;
 use crate::policy::{Policy, StoredPolicy};
 use crate::unit::{Cause, Unit};
@@ -27,6 +28,14 @@ pub struct Engine {
     policy: Arc<RwLock<StoredPolicy>>,
     appended: Arc<News>,
     node: NodeId,
+}
+
+/// By which rules a unit ran.
+enum Rules {
+    /// By those in force; it is done.
+    InForce,
+    /// By others; it was undone.
+    Others,
 }
 
 /// Whether something was appended since somebody looked, and who waits for it.
@@ -111,9 +120,9 @@ impl Engine {
         T: Send + 'static,
         E: From<EngineError> + From<StorageError> + Send + 'static,
     {
-        let must_be_alone = Arc::default();
-        self.write_by_rules(Footing::Alone, &must_be_alone, &Arc::new(cause), &Arc::new(work))
-            .await
+        let change = Arc::new(Asked::new(work));
+        let done = self.change(Footing::Alone, cause, Arc::<Asked<_, _, _>>::clone(&change));
+        change.take(done.await)
     }
 
     /// As [`Engine::write`], for a unit that changes users, or members of groups, one source's or a few: several of them may
@@ -131,36 +140,43 @@ impl Engine {
         T: Send + 'static,
         E: From<EngineError> + From<StorageError> + Send + 'static,
     {
-        let (cause, work, must_be_alone) = (Arc::new(cause), Arc::new(work), Arc::default());
-        let done = self
-            .write_by_rules(Footing::Beside, &must_be_alone, &cause, &work)
-            .await;
-        if done.is_err() && must_be_alone.load(Ordering::Relaxed) {
-            return self
-                .write_by_rules(Footing::Alone, &must_be_alone, &cause, &work)
-                .await;
-        }
-        done
+        let change = Arc::new(Asked::new(work));
+        let done = self.change(Footing::Beside, cause, Arc::<Asked<_, _, _>>::clone(&change));
+        change.take(done.await)
+    }
+
+    /// Runs a change up to its answer. Boxed here, so that its code is not made again by each caller.
+    fn change(
+        &self,
+        footing: Footing,
+        cause: Cause,
+        work: Arc<dyn Change>,
+    ) -> BoxFuture<'_, Result<(), Stop>> {
+        Box::pin(async move {
+            let (cause, must_be_alone) = (Arc::new(cause), Arc::default());
+            let done = self.write_by_rules(footing, &must_be_alone, &cause, &work).await;
+            if done.is_err() && footing == Footing::Beside && must_be_alone.load(Ordering::Relaxed) {
+                return self
+                    .write_by_rules(Footing::Alone, &must_be_alone, &cause, &work)
+                    .await;
+            }
+            done
+        })
     }
 
     /// A unit begins with the rules that this engine knows, and asks which are in force together with what it reads first.
     /// Where these are others it is undone, and runs again with them.
-    async fn write_by_rules<T, E, W>(
+    async fn write_by_rules(
         &self,
         footing: Footing,
         must_be_alone: &Arc<AtomicBool>,
         cause: &Arc<Cause>,
-        work: &Arc<W>,
-    ) -> Result<T, E>
-    where
-        W: for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<EngineError> + From<StorageError> + Send + 'static,
-    {
+        work: &Arc<dyn Change>,
+    ) -> Result<(), Stop> {
         for _ in 0..RULES_CHANGE_AT_MOST {
             match self.write_on(footing, must_be_alone, cause, work).await? {
-                Some(done) => return Ok(done),
-                None => {
+                Rules::InForce => return Ok(()),
+                Rules::Others => {
                     let engine = self.clone();
                     self.storage
                         .read(move |tx| {
@@ -174,18 +190,13 @@ impl Engine {
         Err(StorageError::Busy.into())
     }
 
-    async fn write_on<T, E, W>(
+    async fn write_on(
         &self,
         footing: Footing,
         must_be_alone: &Arc<AtomicBool>,
         cause: &Arc<Cause>,
-        work: &Arc<W>,
-    ) -> Result<Option<T>, E>
-    where
-        W: for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<EngineError> + From<StorageError> + Send + 'static,
-    {
+        work: &Arc<dyn Change>,
+    ) -> Result<Rules, Stop> {
         let draw = Draw::new(&*self.clock);
         let (cause, work, engine) = (Arc::clone(cause), Arc::clone(work), self.clone());
         let must_be_alone = Arc::clone(must_be_alone);
@@ -207,7 +218,7 @@ impl Engine {
                         .clone();
                     let in_force = query::policy::version_later(tx).await?;
                     let mut unit = Unit::new(tx, known.policy, draw, &cause, locks);
-                    let result = work(&mut unit).await;
+                    let result = work.run(&mut unit).await;
                     let in_force = unit.tx.rows(in_force).await.map(|rows| rows.first().copied());
                     if in_force
                         .as_ref()
@@ -217,22 +228,21 @@ impl Engine {
                         let reason = "a unit began with rules that are in force no more".to_owned();
                         return Err(StorageError::Misuse(reason).into());
                     }
-                    let result = result?;
+                    result?;
                     in_force?;
-                    let has_told = unit.finish().await?;
-                    Ok::<_, E>((result, has_told))
+                    Ok::<_, Stop>(unit.finish().await?)
                 })
             })
             .await;
-        let (result, has_told) = match done {
-            Err(_) if seen.load(Ordering::Relaxed) => return Ok(None),
+        let has_told = match done {
+            Err(_) if seen.load(Ordering::Relaxed) => return Ok(Rules::Others),
             done => done?,
         };
         if has_told {
             self.appended.is_there.store(true, Ordering::Release);
             self.appended.waiting.wake();
         }
-        Ok(Some(result))
+        Ok(Rules::InForce)
     }
 
     /// Reads one consistent state of the database.

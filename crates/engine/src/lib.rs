@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bootstrap;
+mod change;
 pub mod directory;
 mod engine;
 mod error;

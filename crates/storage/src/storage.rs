@@ -1,5 +1,6 @@
 //! The storage: opening, running units of work, closing.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use crate::migrate::{self, Migration};
 use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
 use crate::tx::{Tx, Work};
+use crate::unit::{Asked, Unit};
 
 /// How to open a storage.
 #[derive(Clone)]
@@ -127,10 +129,9 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(work).await,
-            Engine::Postgres(postgres) => postgres.write(work).await,
-        }
+        let unit = Arc::new(Asked::new(work));
+        self.run(How::Write, Arc::<Asked<_, _, _>>::clone(&unit)).await;
+        unit.take()
     }
 
     /// Runs a unit of work that only reads. All its statements see the database as it was at the first of
@@ -143,10 +144,9 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read(work).await,
-            Engine::Postgres(postgres) => postgres.read(work).await,
-        }
+        let unit = Arc::new(Asked::new(work));
+        self.run(How::Read, Arc::<Asked<_, _, _>>::clone(&unit)).await;
+        unit.take()
     }
 
     /// As [`read`](Self::read), for a unit that reads a few rows by their keys: it runs on the caller's thread if it
@@ -163,10 +163,11 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read_few(work).await,
-            Engine::Postgres(postgres) => postgres.read(work).await,
+        let unit = Arc::new(Asked::new(work));
+        if !self.is_read_here(&*unit) {
+            self.run(How::Read, Arc::<Asked<_, _, _>>::clone(&unit)).await;
         }
+        unit.take()
     }
 
     /// As [`read_few`](Self::read_few), for a unit of one statement, which needs no transaction around it. A second one is an
@@ -179,13 +180,34 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let work = unit(move |tx| {
+        let unit = Arc::new(Asked::new(typed(move |tx| {
             tx.take_one();
             work(tx)
-        });
+        })));
+        if !self.is_read_here(&*unit) {
+            self.run(How::ReadOne, Arc::<Asked<_, _, _>>::clone(&unit)).await;
+        }
+        unit.take()
+    }
+
+    /// Runs a unit up to its answer. Boxed here, so that its code is not made again by each caller.
+    fn run(&self, how: How, unit: Arc<dyn Unit>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            match (&*self.engine, how) {
+                (Engine::Sqlite(sqlite), How::Write) => sqlite.write(unit).await,
+                (Engine::Sqlite(sqlite), How::Read | How::ReadOne) => sqlite.read(unit).await,
+                (Engine::Postgres(postgres), How::Write) => postgres.write(&*unit).await,
+                (Engine::Postgres(postgres), How::Read) => postgres.read(&*unit).await,
+                (Engine::Postgres(postgres), How::ReadOne) => postgres.read_one(&*unit).await,
+            }
+        })
+    }
+
+    /// Runs a unit on this thread, if that does not have to wait for anything.
+    fn is_read_here(&self, unit: &dyn Unit) -> bool {
         match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read_few(work).await,
-            Engine::Postgres(postgres) => postgres.read_one(work).await,
+            Engine::Sqlite(sqlite) => sqlite.try_read(unit),
+            Engine::Postgres(_) => false,
         }
     }
 
@@ -215,8 +237,16 @@ impl Storage {
     }
 }
 
+/// How a unit is run.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Write,
+    Read,
+    ReadOne,
+}
+
 /// Says to the compiler what the closure is.
-fn unit<T, E, W>(work: W) -> W
+fn typed<T, E, W>(work: W) -> W
 where
     W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
 {

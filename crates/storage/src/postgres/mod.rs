@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::storage::Counters;
-use crate::tx::{Tx, Work};
+use crate::tx::Tx;
+use crate::unit::Unit;
 use crate::{ConnectionSettings, StorageConfig, StorageError, StorageStats};
 
 mod address;
@@ -92,87 +93,54 @@ impl Postgres {
         })
     }
 
-    pub(crate) async fn write<T, E>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        let done = self.until_done(work).await;
-        if done.is_err() {
+    pub(crate) async fn write(&self, unit: &dyn Unit) {
+        if !self.until_done(unit).await {
             Counters::add(&self.counters.rolled_back, 1);
         }
-        done
     }
 
-    /// Runs a unit that may change data until it is committed, or fails for good.
-    async fn until_done<T, E, W>(&self, work: W) -> Result<T, E>
-    where
-        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
-        E: From<StorageError>,
-    {
+    /// Runs a unit that may change data until it is committed, or fails for good; which of the two.
+    async fn until_done(&self, unit: &dyn Unit) -> bool {
         let mut patience = Patience::new(self.limit);
         loop {
             let lease = {
                 let _queued = Queued::new(&self.queued);
                 self.pool.take(true, &patience).await
             };
-            let fault = match lease {
-                Ok(lease) => match self.change(lease, &work).await {
-                    Ok(done) => return done,
-                    Err(fault) => fault,
+            let failed = match lease {
+                Ok(lease) => match self.change(lease, unit).await {
+                    Ok(is_kept) => return is_kept,
+                    Err(failed) => failed,
                 },
-                Err(fault) => (fault, None),
+                Err(fault) => fault.into(),
             };
-            let (fault, result) = fault;
-            if let Err(error) = patience.again(fault).await {
-                return result.unwrap_or_else(|| Err(error.into()));
+            if !failed.may_try_again(&mut patience, unit).await {
+                return false;
             }
         }
     }
 
-    pub(crate) async fn read<T, E>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        self.until_read(READ, work).await
+    pub(crate) async fn read(&self, unit: &dyn Unit) {
+        self.until_read(READ, unit).await;
     }
 
     /// As [`Self::read`], for one statement.
-    pub(crate) async fn read_one<T, E>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        self.until_read(READ_ONE, work).await
+    pub(crate) async fn read_one(&self, unit: &dyn Unit) {
+        self.until_read(READ_ONE, unit).await;
     }
 
-    async fn until_read<T, E, W>(&self, begin: Begin, work: W) -> Result<T, E>
-    where
-        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
-        E: From<StorageError>,
-    {
+    async fn until_read(&self, begin: Begin, unit: &dyn Unit) {
         let mut patience = Patience::new(self.limit);
         loop {
-            let fault = match self.pool.take(false, &patience).await {
-                Ok(lease) => match self.look(lease, begin, &work).await {
-                    Ok(done) => return done,
-                    Err(fault) => fault,
+            let failed = match self.pool.take(false, &patience).await {
+                Ok(lease) => match self.look(lease, begin, unit).await {
+                    Ok(()) => return,
+                    Err(failed) => failed,
                 },
-                Err(fault) => (fault, None),
+                Err(fault) => fault.into(),
             };
-            let (fault, result) = fault;
-            if let Err(error) = patience.again(fault).await {
-                return result.unwrap_or_else(|| Err(error.into()));
+            if !failed.may_try_again(&mut patience, unit).await {
+                return;
             }
         }
     }
@@ -190,22 +158,18 @@ impl Postgres {
         &self.settings
     }
 
-    /// Runs a unit that may change data once. An error is one of the database, with the unit's own result.
-    async fn change<T, E, W>(&self, mut lease: Lease<'_>, work: &W) -> Result<Result<T, E>, Failed<T, E>>
-    where
-        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
-        E: From<StorageError>,
-    {
+    /// Runs a unit that may change data once; whether it was kept.
+    async fn change(&self, mut lease: Lease<'_>, unit: &dyn Unit) -> Result<bool, Failed> {
         let session = &mut lease.session;
-        let result = self.run(session, WRITE, work).await;
+        let is_kept = self.run(session, WRITE, unit).await;
         let fault = session.fault().cloned().map(|fault| match fault.again {
             Again::ReadOnly => Fault::lost("the server has become a standby and takes no changes"),
             _ => fault,
         });
-        let result = match (result, fault) {
-            (result, Some(fault)) => Err((fault, Some(result))),
-            (Err(error), None) => Ok(Err(error)),
-            (Ok(value), None) => match session.commit().await {
+        let result = match (is_kept, fault) {
+            (_, Some(fault)) => Err(Failed::in_unit(fault, is_kept)),
+            (false, None) => Ok(false),
+            (true, None) => match session.commit().await {
                 Ok(()) => {
                     Counters::add(&self.counters.committed, 1);
                     Counters::add(&self.counters.commits, 1);
@@ -218,9 +182,9 @@ impl Postgres {
                         }
                     }
                     lease.give_back();
-                    return Ok(Ok(value));
+                    return Ok(true);
                 }
-                Err(fault) => Err((fault, None)),
+                Err(fault) => Err(fault.into()),
             },
         };
         // What cannot be undone over this connection the server undoes when it is closed.
@@ -231,44 +195,64 @@ impl Postgres {
     }
 
     /// Runs a unit that reads once.
-    async fn look<T, E, W>(
-        &self,
-        mut lease: Lease<'_>,
-        begin: Begin,
-        work: &W,
-    ) -> Result<Result<T, E>, Failed<T, E>>
-    where
-        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
-        E: From<StorageError>,
-    {
+    async fn look(&self, mut lease: Lease<'_>, begin: Begin, unit: &dyn Unit) -> Result<(), Failed> {
         let session = &mut lease.session;
-        let result = self.run(session, begin, work).await;
+        let is_kept = self.run(session, begin, unit).await;
         Counters::add(&self.counters.reads, 1);
         let fault = session.fault().cloned();
         session.end();
         lease.give_back();
         match fault {
-            Some(fault) => Err((fault, Some(result))),
-            None => Ok(result),
+            Some(fault) => Err(Failed::in_unit(fault, is_kept)),
+            None => Ok(()),
         }
     }
 
-    async fn run<T, E, W>(&self, session: &mut Session, begin: Begin, work: &W) -> Result<T, E>
-    where
-        W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
-        E: From<StorageError>,
-    {
+    async fn run(&self, session: &mut Session, begin: Begin, unit: &dyn Unit) -> bool {
         let waiting = session.waiting();
         session.begin(begin);
         let mut tx = Tx::postgres(session);
-        let result = unit::run(work, &mut tx, &waiting).await;
+        let is_kept = unit::run(unit, &mut tx, &waiting).await;
         Counters::add(&self.counters.statements, tx.statements());
-        result
+        is_kept
     }
 }
 
-/// What the database said, and what the unit made of it.
-type Failed<T, E> = (Fault, Option<Result<T, E>>);
+/// What the database said.
+struct Failed {
+    fault: Fault,
+    /// Whether the unit has made an error of it.
+    is_told: bool,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            is_told: false,
+        }
+    }
+}
+
+impl Failed {
+    fn in_unit(fault: Fault, is_kept: bool) -> Self {
+        Self {
+            fault,
+            is_told: !is_kept,
+        }
+    }
+
+    /// Waits until the unit may be tried again. Where it may not, the error is its answer.
+    async fn may_try_again(self, patience: &mut Patience, unit: &dyn Unit) -> bool {
+        let Err(error) = patience.again(self.fault).await else {
+            return true;
+        };
+        if !self.is_told {
+            unit.fail(error);
+        }
+        false
+    }
+}
 
 /// A unit that waits for a connection.
 struct Queued<'c>(&'c AtomicU64);

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::migrate::Migration;
 use crate::occupancy::Occupancy;
 use crate::storage::Counters;
-use crate::tx::{Tx, Work};
+use crate::unit::Unit;
 use crate::{ConnectionSettings, MigrationError, StorageConfig, StorageError, StorageStats};
 
 mod catalog;
@@ -123,42 +123,22 @@ impl Sqlite {
         })
     }
 
-    pub(crate) async fn write<T, E>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        submit(&self.writer, work).await
+    pub(crate) async fn write(&self, unit: Arc<dyn Unit>) {
+        submit(&self.writer, unit).await;
     }
 
-    pub(crate) async fn read<T, E>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        submit(&self.readers, work).await
+    pub(crate) async fn read(&self, unit: Arc<dyn Unit>) {
+        submit(&self.readers, unit).await;
     }
 
-    pub(crate) async fn read_few<T, E>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
+    /// Runs a unit on this thread, if a connection is free.
+    pub(crate) fn try_read(&self, unit: &dyn Unit) -> bool {
         let keeping = (&*self.quiet, &self.bell);
-        let here = reader::try_read(&self.places, &self.counters, keeping, |tx| unit::run(&work, tx));
-        match here {
-            Some(result) => result.unwrap_or_else(|error| Err(error.into())),
-            None => self.read(work).await,
+        let here = reader::try_read(&self.places, &self.counters, keeping, |tx| unit::run(unit, tx));
+        if let Some(Err(error)) = &here {
+            unit.fail(error.clone());
         }
+        here.is_some()
     }
 
     /// Stops the readers first: the connection that closes last folds the log into the database file.
@@ -234,20 +214,12 @@ async fn start(
     Ok(ConnectionSettings { connection, values })
 }
 
-async fn submit<T, E, W>(queue: &mpsc::Sender<Message>, work: W) -> Result<T, E>
-where
-    W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    T: Send + 'static,
-    E: From<StorageError> + Send + 'static,
-{
-    let (unit, answer) = Pending::new(work);
-    queue
-        .send(Message::Unit(Box::new(unit)))
-        .await
-        .map_err(|_gone| StorageError::Closed)?;
-    answer
-        .await
-        .unwrap_or_else(|_gone| Err(StorageError::Closed.into()))
+/// Has a thread run a unit, and waits until its answer is there. Without an answer the storage was closed before.
+async fn submit(queue: &mpsc::Sender<Message>, unit: Arc<dyn Unit>) {
+    let (unit, done) = Pending::new(unit);
+    if queue.send(Message::Unit(unit)).await.is_ok() {
+        let _gone = done.await;
+    }
 }
 
 /// Lets one thread finish what is queued before this, and waits until its connection is closed.

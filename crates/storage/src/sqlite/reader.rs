@@ -196,7 +196,7 @@ pub(super) fn run(
     }
     while let Some(message) = next(queue) {
         match message {
-            Message::Unit(unit) if unit.abandoned() => {}
+            Message::Unit(unit) if unit.is_abandoned() => {}
             Message::Unit(mut unit) => {
                 let done = match place.lock().as_mut() {
                     Some(reader) => reader.read(counters, |tx| unit.run(tx)),

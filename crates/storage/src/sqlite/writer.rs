@@ -13,7 +13,7 @@ use super::connection::Opening;
 use super::quiet::Quiet;
 use super::reader::Place;
 use super::session::Session;
-use super::unit::{Message, Unit};
+use super::unit::{Message, Pending};
 use super::wal::Wal;
 use crate::StorageError;
 use crate::migrate::Migration;
@@ -55,7 +55,7 @@ pub(super) fn run(
         let mut close = None;
         for message in messages.drain(..) {
             match message {
-                Message::Unit(unit) if unit.abandoned() => {}
+                Message::Unit(unit) if unit.is_abandoned() => {}
                 // What comes after a close is dropped, which tells its caller so.
                 Message::Unit(unit) if close.is_none() => batch.push(unit),
                 Message::Unit(_) => {}
@@ -82,7 +82,7 @@ struct Writer<'c> {
 
 impl Writer<'_> {
     /// Runs and commits all units, then answers all of them.
-    fn commit(&mut self, units: &mut [Box<dyn Unit>]) {
+    fn commit(&mut self, units: &mut [Pending]) {
         if units.is_empty() {
             return;
         }
@@ -103,26 +103,26 @@ impl Writer<'_> {
                 self.give_up(units, &error);
             }
         }
-        units.iter_mut().for_each(|unit| unit.answer());
+        units.iter_mut().for_each(Pending::answer);
     }
 
     /// Runs units in the transaction that was begun, and ends it.
     ///
     /// # Errors
     /// When nothing was kept although a unit's own result may say otherwise.
-    fn transaction(&mut self, units: &mut [Box<dyn Unit>]) -> Result<(), StorageError> {
+    fn transaction(&mut self, units: &mut [Pending]) -> Result<(), StorageError> {
         let total = units.len() as u64;
         let rows = self.session.total_changes();
         let mut kept = 0;
-        for unit in &mut *units {
+        for unit in &*units {
             kept += if total == 1 {
-                self.run(&mut **unit)?
+                self.run(unit)?
             } else {
-                self.in_savepoint(&mut **unit)?
+                self.in_savepoint(unit)?
             };
         }
         if cfg!(feature = "fault-ack-before-commit") {
-            units.iter_mut().for_each(|unit| unit.answer());
+            units.iter_mut().for_each(Pending::answer);
             std::thread::park_timeout(FAULT_LASTS);
         }
         if kept > 0 {
@@ -138,7 +138,7 @@ impl Writer<'_> {
     }
 
     /// Runs a unit so that it can be rolled back alone; returns how many are kept, 1 or 0.
-    fn in_savepoint(&mut self, unit: &mut dyn Unit) -> Result<u64, StorageError> {
+    fn in_savepoint(&mut self, unit: &Pending) -> Result<u64, StorageError> {
         self.session.step("SAVEPOINT unit")?;
         let kept = self.run(unit)?;
         if !self.session.in_transaction() {
@@ -152,7 +152,7 @@ impl Writer<'_> {
     }
 
     /// Runs a unit; returns how many are kept, 1 or 0.
-    fn run(&mut self, unit: &mut dyn Unit) -> Result<u64, StorageError> {
+    fn run(&mut self, unit: &Pending) -> Result<u64, StorageError> {
         let mut tx = Tx::sqlite(&mut self.session);
         let kept = unit.run(&mut tx);
         Counters::add(&self.counters.statements, tx.statements());
@@ -162,8 +162,8 @@ impl Writer<'_> {
         Ok(kept.into())
     }
 
-    fn give_up(&self, units: &mut [Box<dyn Unit>], error: &StorageError) {
-        units.iter_mut().for_each(|unit| unit.fail(error.clone()));
+    fn give_up(&self, units: &[Pending], error: &StorageError) {
+        units.iter().for_each(|unit| unit.fail(error.clone()));
         Counters::add(&self.counters.rolled_back, units.len() as u64);
     }
 
