@@ -6,7 +6,7 @@ use crate::Viewer;
 use crate::access::may;
 use crate::assets::{Assets, assets};
 use crate::failure::{Failure, Message};
-use crate::html::{Hidden, Moment};
+use crate::html::{Hidden, Moment, Reason};
 
 /// What the layout shows around a page.
 pub(crate) struct Frame {
@@ -81,6 +81,11 @@ impl Frame {
     /// The hidden fields that every form carries: each call makes a form of its own.
     pub(crate) fn hidden(&self) -> Hidden {
         Hidden::new(&self.csrf)
+    }
+
+    /// The field for a reason, with this id.
+    pub(crate) fn reason(&self, id: &'static str) -> Reason {
+        Reason(id)
     }
 
     /// A moment, told as of now.

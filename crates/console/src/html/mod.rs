@@ -6,6 +6,7 @@ mod hidden;
 mod link;
 mod moment;
 mod pager;
+mod reason;
 mod word;
 
 pub(crate) use flow::{Flow, Way};
@@ -14,6 +15,7 @@ pub(crate) use hidden::Hidden;
 pub(crate) use link::{PersonName, RoomName};
 pub(crate) use moment::{Length, Moment};
 pub(crate) use pager::{Page, Pager};
+pub(crate) use reason::Reason;
 pub(crate) use word::{Badge, Tone, word};
 
 use std::fmt;

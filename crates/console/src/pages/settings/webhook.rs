@@ -85,10 +85,8 @@ async fn show(visit: Visit, Path(id): Path<Uuid>) -> Result<Response, Failure> {
 
 async fn webhook(visit: &Visit, id: Uuid, news: News) -> Result<Response, Failure> {
     let shown: Webhook = visit.get(format!("/webhooks/{id}")).await?;
-    let (list, path) = (
-        format!("/webhooks/{id}/deliveries"),
-        format!("/settings/webhooks/{id}"),
-    );
+    let list = format!("/webhooks/{id}/deliveries");
+    let path = format!("/settings/webhooks/{id}");
     let (deliveries, pager) = visit.list(&list, &[("limit", "50")], &path, &[]).await?;
     let template = One {
         frame: visit.frame("Webhook").with(news.failure.as_ref()),
