@@ -14,4 +14,5 @@ mod seeded;
 mod slow;
 mod standby;
 mod three_nodes;
+mod tls;
 mod upgrade;

@@ -27,6 +27,10 @@ const NOT_LISTENING: u16 = 5432;
 /// A socket's path has 107 bytes at most (unix(7)); what follows the folder of temporary files takes fewer than these.
 const LONGEST_TEMPORARY: usize = 70;
 
+/// What the files of a certificate and of its key are called.
+const CHAIN: &str = "server.crt";
+const KEY: &str = "server.key";
+
 /// How often another port is tried when somebody took ours before the server did.
 const PORT_ATTEMPTS: usize = 5;
 
@@ -39,6 +43,8 @@ pub struct Options {
     pub max_connections: u32,
     /// Whether to listen on a free port of the loopback, with a password, as well as on the socket.
     pub tcp: bool,
+    /// What the server shows to those who ask for an encrypted connection over the network; without, it encrypts none.
+    pub certificate: Option<Certificate>,
     /// Further settings of the server, as in `postgresql.conf`.
     pub settings: Vec<(String, String)>,
 }
@@ -49,9 +55,19 @@ impl Default for Options {
             durable: false,
             max_connections: 100,
             tcp: false,
+            certificate: None,
             settings: Vec::new(),
         }
     }
+}
+
+/// A certificate and its key, as PEM. Nobody else ever trusts what a test made for itself, so it may be shown.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The certificate, and those between it and its authority.
+    pub chain: String,
+    /// The key.
+    pub key: String,
 }
 
 /// A PostgreSQL server of our own in a temporary folder, ended and removed on drop, and when the process ends in whatever way.
@@ -97,7 +113,7 @@ impl Cluster {
         if let Some(account) = account {
             account.own(folder.path())?;
         }
-        Ok(Self {
+        let cluster = Self {
             guard: None,
             folder,
             installed,
@@ -105,7 +121,24 @@ impl Cluster {
             options,
             password: None,
             port: NOT_LISTENING,
-        })
+        };
+        if let Some(certificate) = &cluster.options.certificate {
+            cluster.keep(CHAIN, &certificate.chain)?;
+            cluster.keep(KEY, &certificate.key)?;
+        }
+        Ok(cluster)
+    }
+
+    /// Writes a file beside the data that only the server may read; where it is.
+    fn keep(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let file = self.folder.path().join(name);
+        let doing = || Error::io(format!("write {}", file.display()));
+        fs::write(&file, text).map_err(doing())?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).map_err(doing())?;
+        if let Some(account) = self.account {
+            account.own(&file)?;
+        }
+        Ok(file)
     }
 
     /// Where clients find this database: `postgres:///NAME?host=FOLDER…`, or `postgres://…@127.0.0.1:PORT/NAME` with
@@ -230,6 +263,14 @@ impl Cluster {
             // Usher refuses a server that may lose what it acknowledged, unless the server says that this is meant so.
             settings.push(("usher.allow_unsafe", "on".to_owned()));
         }
+        if self.options.certificate.is_some() {
+            let path = |name| self.folder.path().join(name).display().to_string();
+            settings.extend([
+                ("ssl", "on".to_owned()),
+                ("ssl_cert_file", path(CHAIN)),
+                ("ssl_key_file", path(KEY)),
+            ]);
+        }
         let further = self.options.settings.iter();
         settings.extend(further.map(|(name, value)| (name.as_str(), value.clone())));
         for (name, value) in settings {
@@ -250,12 +291,7 @@ impl Cluster {
             "--no-sync",
         ]);
         if let Some(password) = &self.password {
-            let file = self.folder.path().join("password");
-            fs::write(&file, password).map_err(Error::io("write the password"))?;
-            if let Some(account) = self.account {
-                account.own(&file)?;
-            }
-            command.arg("--pwfile").arg(file);
+            command.arg("--pwfile").arg(self.keep("password", password)?);
         }
         self.run(command)
     }

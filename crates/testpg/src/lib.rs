@@ -15,7 +15,7 @@ mod recovery;
 #[cfg(feature = "sql")]
 mod replication;
 
-pub use cluster::{Cluster, Options};
+pub use cluster::{Certificate, Cluster, Options};
 #[cfg(feature = "sql")]
 pub use database::{Database, Databases};
 pub use error::Error;

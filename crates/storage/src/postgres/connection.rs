@@ -46,7 +46,7 @@ pub(super) async fn open(
             Err(fault) => Err(fault),
         };
         match opened {
-            Err(fault) if fault.again == Again::Lost => last = fault,
+            Err(fault) if matches!(fault.error, StorageError::Unavailable { .. }) => last = fault,
             opened => return opened,
         }
     }

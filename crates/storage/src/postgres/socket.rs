@@ -18,6 +18,7 @@ use tokio_postgres::config::Host;
 
 use super::address::{Address, CONNECT_AT_MOST};
 use super::error::{self, Again, Fault};
+use super::tls;
 use crate::StorageError;
 
 /// The port where the address names none.
@@ -153,6 +154,10 @@ fn not_connected(error: &io::Error) -> Fault {
 
 /// The server, or the way to it, refused.
 fn refused(address: &Address, error: &tokio_postgres::Error) -> Fault {
+    if let Some(reason) = tls::refusal(error) {
+        // Waiting does not mend a certificate; another server of the address may have a good one.
+        return Fault::new(Fault::lost(reason).error, Again::No);
+    }
     let reason = error::reason(error);
     // What is wrong with the name, the password or the database stays wrong.
     let stays = error

@@ -1,9 +1,10 @@
 //! TLS to the server: rustls with the project's one provider of cryptography.
 
-use std::io;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::{io, iter};
 
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName, UnixTime};
@@ -11,7 +12,9 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
-use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use super::socket::{Shared, Socket};
 
@@ -127,6 +130,27 @@ impl TlsStream for Encrypted {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
+}
+
+/// Why the server's certificate is not trusted, and what to do, if that is what went wrong.
+pub(super) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
+    let untrusted = iter::successors(Some(error), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+        .find_map(|error| match error {
+            rustls::Error::InvalidCertificate(untrusted) => Some(untrusted),
+            _ => None,
+        })?;
+    Some(match untrusted {
+        CertificateError::UnknownIssuer => {
+            "the server's certificate is signed by nobody who is trusted; name the file \
+            with its authority's certificate in sslrootcert"
+                .to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
+            "the server's certificate is for another name: {untrusted}; connect to the host by a name that its certificate has"
+        ),
+        other => format!("the server's certificate is not accepted: {other}; renew it"),
+    })
 }
 
 /// Accepts every certificate whose key signed the handshake.

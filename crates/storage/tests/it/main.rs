@@ -17,4 +17,5 @@ mod schema;
 mod snapshots;
 mod sqlite;
 mod statements;
+mod tls;
 mod world;
