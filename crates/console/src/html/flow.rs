@@ -4,11 +4,13 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use super::Escaped;
+use super::{Escaped, short};
 
 const WIDTH: f64 = 960.0;
 const BOX: f64 = 250.0;
 const LINE: f64 = 74.0;
+/// How many characters of a name fit.
+const FITS: usize = 32;
 
 /// The groups of a room and how each leads to it.
 pub(crate) struct Flow {
@@ -62,16 +64,16 @@ impl fmt::Display for Flow {
                 f,
                 r#"<text x="14" y="{}">{}</text><text class="dim" x="14" y="{}">{}</text>"#,
                 y - 4.0,
-                Escaped(&short(&way.group)),
+                Escaped(&short(&way.group, FITS)),
                 y + 15.0,
-                Escaped(&short(&way.source))
+                Escaped(&short(&way.source, FITS))
             )?;
             write!(
                 f,
                 r#"<text class="dim" x="{}" y="{}">{}</text>"#,
                 BOX + 16.0,
                 y - 8.0,
-                Escaped(&short(&way.label))
+                Escaped(&short(&way.label, FITS))
             )?;
         }
         write!(
@@ -81,7 +83,7 @@ impl fmt::Display for Flow {
             middle - 26.0,
             WIDTH - BOX + 13.0,
             middle + 5.0,
-            Escaped(&short(&self.room))
+            Escaped(&short(&self.room, FITS))
         )
     }
 }
@@ -92,17 +94,6 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "group {} of {}: {}", self.group, self.source, self.label)
     }
-}
-
-fn short(text: &str) -> String {
-    const FITS: usize = 32;
-    let visible: String = text.chars().filter(|sign| !sign.is_control()).collect();
-    if visible.chars().count() <= FITS {
-        return visible;
-    }
-    let mut cut: String = visible.chars().take(FITS - 1).collect();
-    cut.push('…');
-    cut
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use usher_core::Timestamp;
 
-use super::Escaped;
+use super::{Escaped, short};
 
 /// Width of the picture, and of the part that names the lines.
 const WIDTH: f64 = 960.0;
@@ -15,6 +15,8 @@ const LINE: f64 = 26.0;
 const AXIS: f64 = 26.0;
 /// The least width of a bar, so that a short stay is seen.
 const LEAST: f64 = 3.0;
+/// How many characters of a name fit.
+const FITS: usize = 30;
 
 /// Stays over time. The picture is said in words by what stands beside it: to a screen reader it is one image with a title.
 pub(crate) struct Gantt {
@@ -105,7 +107,7 @@ impl fmt::Display for Gantt {
                 r#"<a href="{}"><text x="0" y="{}">{}</text></a>"#,
                 Escaped(&line.href),
                 y + 18.0,
-                Escaped(&short(&line.label))
+                Escaped(&short(&line.label, FITS))
             )?;
             for bar in &line.bars {
                 let from = at(bar.from.as_micros());
@@ -143,18 +145,6 @@ fn label(moment: i64, span: i64) -> String {
         _ => "%b %Y",
     };
     at.strftime(format).to_string()
-}
-
-/// As much of a name as fits.
-fn short(text: &str) -> String {
-    const FITS: usize = 30;
-    let visible: String = text.chars().filter(|sign| !sign.is_control()).collect();
-    if visible.chars().count() <= FITS {
-        return visible;
-    }
-    let mut cut: String = visible.chars().take(FITS - 1).collect();
-    cut.push('…');
-    cut
 }
 
 #[cfg(test)]

@@ -50,6 +50,17 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// As much of a name as fits into a picture.
+fn short(text: &str, fits: usize) -> String {
+    let visible: String = text.chars().filter(|sign| !sign.is_control()).collect();
+    if visible.chars().count() <= fits {
+        return visible;
+    }
+    let mut cut: String = visible.chars().take(fits - 1).collect();
+    cut.push('…');
+    cut
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
