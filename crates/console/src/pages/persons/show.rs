@@ -1,7 +1,5 @@
 //! `/persons/{person}`: one person: rooms, accounts, stays over time, and why they have access to a room or not.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
@@ -14,10 +12,10 @@ use usher_core::Timestamp;
 use uuid::Uuid;
 
 use crate::frame::Frame;
-use crate::html::{Badge, Bar, Gantt, Line, Page, PersonName, RoomName, Tone, word};
+use crate::html::{Badge, Gantt, Page, PersonName, RoomName, Tone, word};
 use crate::pages::event::Event;
 use crate::pages::levels::Levels;
-use crate::pages::rooms::{Member, Stay};
+use crate::pages::rooms::{Member, Stay, lines};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
@@ -178,7 +176,14 @@ async fn person_page(
     let events: Page<Event> = visit.get(format!("/audit{wanted}")).await?;
     let q = visit.query("room");
     let (explanations, found) = explained(visit, id, &q).await?;
-    let picture = picture(&person.name, &stays.items, visit.now());
+    let lines = lines(&stays.items, MOST, |member| {
+        (member.room.name.clone(), format!("/rooms/{}", member.room.id))
+    });
+    let title = format!(
+        "In which rooms {} was, and when. The tables say the same in words.",
+        person.name.label()
+    );
+    let picture = Gantt::new(title, lines, visit.now());
     let (inside, mut before): (Vec<Member>, Vec<Member>) = stays
         .items
         .into_iter()
@@ -224,37 +229,6 @@ async fn explained(
     let asked = query(&[("search", room), ("limit", "20")]);
     let rooms: Page<RoomName> = visit.get(format!("/rooms{asked}")).await?;
     Ok((Vec::new(), rooms.items))
-}
-
-/// Stays, a line for each room.
-fn picture(person: &PersonName, stays: &[Stay], now: Timestamp) -> Gantt {
-    let mut order: Vec<Uuid> = Vec::new();
-    let mut lines: BTreeMap<Uuid, Line> = BTreeMap::new();
-    for stay in stays {
-        let room = &stay.member.room;
-        if !lines.contains_key(&room.id) && order.len() == MOST {
-            continue;
-        }
-        let line = lines.entry(room.id).or_insert_with(|| {
-            order.push(room.id);
-            Line {
-                label: room.name.clone(),
-                href: format!("/rooms/{}", room.id),
-                bars: Vec::new(),
-            }
-        });
-        line.bars.extend(stay.periods.iter().map(|period| Bar {
-            from: period.from,
-            to: period.to,
-            kind: stay.member.kind.clone(),
-        }));
-    }
-    let lines = order.iter().filter_map(|id| lines.remove(id)).collect();
-    let title = format!(
-        "In which rooms {} was, and when. The tables say the same in words.",
-        person.label()
-    );
-    Gantt::new(title, lines, now)
 }
 
 /// Two people who are one.

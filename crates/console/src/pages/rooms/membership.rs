@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::members::{Member, end_reason, groups};
 use super::room::Room;
 use crate::frame::Frame;
-use crate::html::{Page, word};
+use crate::html::{Bar, Line, Page, word};
 use crate::pages::fields::{Because, end_of, optional};
 use crate::pages::levels::{Level, Levels};
 use crate::render::page_after;
@@ -69,6 +69,35 @@ impl Period {
     pub(in crate::pages) fn ended(&self) -> String {
         self.to_reason.as_deref().map(end_reason).unwrap_or_default()
     }
+}
+
+/// Stays as lines of a picture, in their order: one for each person or room, which `named` gives a name and an address, and
+/// at most so many.
+pub(in crate::pages) fn lines(
+    stays: &[Stay],
+    most: usize,
+    named: impl Fn(&Member) -> (String, String),
+) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for stay in stays {
+        let (label, href) = named(&stay.member);
+        let bars = stay.periods.iter().map(|period| Bar {
+            from: period.from,
+            to: period.to,
+            kind: stay.member.kind.clone(),
+        });
+        let is_full = lines.len() == most;
+        match lines.iter_mut().find(|line| line.href == href) {
+            Some(line) => line.bars.extend(bars),
+            None if is_full => {}
+            None => lines.push(Line {
+                label,
+                href,
+                bars: bars.collect(),
+            }),
+        }
+    }
+    lines
 }
 
 /// A level that was given after the start.

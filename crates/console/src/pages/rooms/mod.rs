@@ -14,7 +14,7 @@ use axum::Router;
 use crate::visit::Site;
 
 pub(super) use members::{Member, file};
-pub(super) use membership::Stay;
+pub(super) use membership::{Stay, lines};
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
