@@ -178,7 +178,8 @@ pub async fn lull(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Removes all rows of a user; answers the groups it was in.
+/// Removes all rows of a user; answers the groups it was in. A group that a push brought does not count those whom only a
+/// read saw in it.
 pub async fn remove_user(
     tx: &mut Tx<'_>,
     user: SourceUserId,
@@ -186,16 +187,24 @@ pub async fn remove_user(
 ) -> Result<Vec<SourceGroupId>, StorageError> {
     let rows = tx
         .query(
-            "DELETE FROM group_member WHERE user_id = $1 RETURNING group_id",
+            "DELETE FROM group_member WHERE user_id = $1 RETURNING group_id, sides <> 2",
             &[user.into()],
         )
         .await?;
-    let groups: Vec<SourceGroupId> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    let rows: Vec<(SourceGroupId, bool)> = rows
+        .iter()
+        .map(|row| Ok((row.get(0)?, row.get(1)?)))
+        .collect::<Result<_, StorageError>>()?;
+    let groups: Vec<SourceGroupId> = rows.iter().map(|(group, _)| *group).collect();
+    let pushed = rows
+        .iter()
+        .filter(|(_, is_pushed)| *is_pushed)
+        .map(|(group, _)| *group);
     if !groups.is_empty() {
         tx.execute(
-            "UPDATE source_group SET member_count = member_count - 1, version = version + 1, modified_us = $2
-             WHERE id IN (SELECT value FROM rarray($1))",
-            &[uuids(groups.iter().copied()), now.into()],
+            "UPDATE source_group SET member_count = member_count - 1, version = version + 1, modified_us = $3
+             WHERE id IN (SELECT value FROM rarray($1)) AND (pushed = 0 OR id IN (SELECT value FROM rarray($2)))",
+            &[uuids(groups.iter().copied()), uuids(pushed), now.into()],
         )
         .await?;
     }

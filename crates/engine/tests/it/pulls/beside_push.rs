@@ -163,6 +163,25 @@ async fn a_read_that_began_before_the_push_says_nothing_of_it() {
     }
 }
 
+/// A group that counts too few members seems empty to who asks it by the count.
+#[tokio::test]
+async fn a_deleted_user_takes_from_a_pushed_group_only_what_was_pushed() {
+    let world = World::new().await;
+    let reads = Reads::new(&world, "both").await;
+    let (room, board, [anna, _]) = pushed_room(&world).await;
+    let carl = world.user("carl").await;
+    reads.board(&["anna", "ben", "carl"], true).await;
+    assert_eq!(inside(&world, room).await, ["anna", "ben", "carl"]);
+    for (account, left) in [(carl, 2), (anna, 1)] {
+        world.delete_user(account).await;
+        let source = world.source;
+        let row = world
+            .read(move |tx| Box::pin(async move { Ok(query::group::by_id(tx, source, board).await?) }))
+            .await;
+        assert_eq!(row.expect("a group").member_count, left);
+    }
+}
+
 #[tokio::test]
 async fn who_is_absent_from_two_complete_reads_ends_and_stays_in_what_was_pushed() {
     let world = World::new().await;
