@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::address::Address;
 use super::answer::Script;
 use super::error::{Again, Fault};
-use super::migrate;
 use super::session::Session;
 use super::socket::{self, Server};
 use super::wire::Wire;
@@ -79,7 +78,7 @@ async fn set_up(
     Ok((Session::new(wire), settings))
 }
 
-/// What sets a connection up and reads the settings back, in one go.
+/// What sets a connection up and reads the settings back, in one go. The lock says that a program of this version is at work.
 fn script(lock_wait: Duration, known: u32) -> (String, [&'static str; 18]) {
     let names = [
         "server_version_num",
@@ -110,11 +109,11 @@ fn script(lock_wait: Duration, known: u32) -> (String, [&'static str; 18]) {
          SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'; \
          SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
          SET client_connection_check_interval = 5000; SET jit = off; SET plan_cache_mode = force_generic_plan; \
-         SET random_page_cost = 1.1; SET client_min_messages = warning; {}; SELECT {}{LATE}",
+         SET random_page_cost = 1.1; SET client_min_messages = warning; \
+         SELECT pg_advisory_lock_shared(1970496883, {known}); SELECT {}{LATE}",
         STATEMENT.as_millis(),
         lock_wait.as_millis().max(1),
         IDLE.as_millis(),
-        migrate::presence(known),
         read.join(", ")
     );
     (script, names)

@@ -37,7 +37,8 @@ const NEEDED: &str =
     "SELECT max(version), max(CAST(to_jsonb(m) ->> 'needs' AS BIGINT)) FROM schema_migration m";
 const RECORD: &str = "INSERT INTO schema_migration (version, name, digest, needs, applied_us)
     VALUES ($1, $2, $3, $4, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT))";
-/// Takes the locks of all programs that know a version up to this one, which nobody has while one of them is at work.
+/// Takes the locks of all programs that know a version up to this one: each connection holds its program's until it is closed
+/// (see `connection.rs`).
 const ALONE: &str = "SELECT bool_and(pg_try_advisory_xact_lock(1970496883, CAST(v AS INT)))
     FROM generate_series(0, CAST($1 AS BIGINT)) v";
 
@@ -58,11 +59,6 @@ pub(super) async fn run(session: &mut Session, known: &[Migration]) -> Result<()
             Err(fault) => return Err(fault),
         }
     }
-}
-
-/// What a connection says of the program that opened it: by a lock, which the server lets go of with the connection.
-pub(super) fn presence(known: u32) -> String {
-    format!("SELECT pg_advisory_lock_shared(1970496883, {known})")
 }
 
 /// Refuses a program that knows the schema up to this version, if the database needs a newer one.

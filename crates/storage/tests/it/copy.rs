@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use usher_core::Timestamp;
 use usher_storage::backup::{Backup, create};
 use usher_storage::copy::{CopyError, Progress, copy};
-use usher_storage::{Storage, StorageConfig, StorageError, TableContent, Value};
+use usher_storage::migrate::{Migration, SQLITE};
+use usher_storage::{MigrationError, Storage, StorageConfig, StorageError, TableContent, Value};
 use usher_testpg::{Cluster, Database, Databases, Options, is_left_out};
 use uuid::Uuid;
 
@@ -356,6 +357,41 @@ async fn a_copy_to_postgres_that_broke_off_is_refused_until_it_is_done_again() {
     copied(&from, &to).await.unwrap();
     let copy = open(&to).await;
     assert_eq!(number(&copy, "SELECT count(*) FROM group_member").await, 5_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_of_another_version_is_refused() {
+    let place = Place::new();
+    let known = SQLITE.len();
+    let mut newer = SQLITE.to_vec();
+    newer.push(Migration {
+        version: SQLITE[known - 1].version + 1,
+        name: "next",
+        sql: "CREATE INDEX person_next ON person (email)",
+        needs: 0,
+    });
+    let mut refusals = Vec::new();
+    for (name, migrations) in [("older.db", &SQLITE[..known - 1]), ("newer.db", newer.leak())] {
+        let config = StorageConfig {
+            migrations,
+            ..StorageConfig::new(place.sqlite(name))
+        };
+        Storage::open(config).await.unwrap().close().await;
+        refusals.push(
+            copied(&place.sqlite(name), &place.sqlite("copy.db"))
+                .await
+                .unwrap_err(),
+        );
+    }
+    assert!(matches!(refusals[0], CopyError::Schema { .. }), "{}", refusals[0]);
+    assert!(
+        matches!(
+            refusals[1],
+            CopyError::Storage(StorageError::Migration(MigrationError::Newer { .. }))
+        ),
+        "{}",
+        refusals[1]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
