@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use usher_engine::{Actor, Cause, Engine, EngineError, Unit};
 use usher_storage::query::idempotency::{self, AnswerRow};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::view::{HoldDetails, PlanView, PolicyPlanView, RestorePlanView, RetirePlanView};
 use super::{ApiError, Caller};
@@ -104,34 +105,19 @@ impl<B: Input> Write<B> {
             + 'static,
     {
         let (body, work) = (self.body, Arc::new(work));
-        let keyed = Arc::new((self.caller.credential.owner(), self.key, self.digest));
-        let (answer, replayed) = self
-            .engine
-            .write(self.cause, move |unit| {
-                let (body, work, keyed) = (Arc::clone(&body), Arc::clone(&work), Arc::clone(&keyed));
-                Box::pin(async move {
-                    let (owner, key, digest) = &*keyed;
-                    if let Some(key) = key
-                        && let Some(answer) = earlier(unit, *owner, key, digest).await?
-                    {
-                        return Ok((answer, true));
-                    }
-                    let result = work(unit, &body).await?;
-                    let answer = AnswerRow {
-                        digest: digest.to_vec(),
-                        status: status.as_u16(),
-                        body: serde_json::to_string(&result).expect("answers are plain structs"),
-                    };
-                    if let Some(key) = key {
-                        let now = unit.now();
-                        idempotency::forget(unit.tx(), now.minus(KEPT)).await?;
-                        idempotency::keep(unit.tx(), *owner, key, &answer, now).await?;
-                    }
-                    Ok::<_, ApiError>((answer, false))
-                })
+        let told: Box<Told> = Box::new(move |unit| {
+            let (body, work) = (Arc::clone(&body), Arc::clone(&work));
+            Box::pin(async move {
+                let result = work(unit, &body).await?;
+                Ok(serde_json::to_string(&result).expect("answers are plain structs"))
             })
-            .await?;
-        Ok(respond(answer, replayed))
+        });
+        let keyed = Keyed {
+            owner: self.caller.credential.owner(),
+            key: self.key,
+            digest: self.digest,
+        };
+        once(&self.engine, self.cause, keyed, status, told).await
     }
 
     /// The body, and who asks and why, for what is not one unit of its own.
@@ -148,6 +134,54 @@ impl<B: Input> Write<B> {
     pub(super) const fn has_key(&self) -> bool {
         self.key.is_some()
     }
+}
+
+/// A request under the key of whoever sent it, if there is one.
+struct Keyed {
+    owner: Uuid,
+    key: Option<String>,
+    digest: [u8; 32],
+}
+
+/// What a request does, and the text of its answer.
+type Told =
+    dyn for<'a, 'u, 't> Fn(&'a mut Unit<'u, 't>) -> BoxFuture<'a, Result<String, ApiError>> + Send + Sync;
+
+/// Does what a request asks for, unless it was done before. Its types are erased, so that this is compiled once.
+fn once(
+    engine: &Engine,
+    cause: Cause,
+    keyed: Keyed,
+    status: StatusCode,
+    told: Box<Told>,
+) -> BoxFuture<'_, Result<Response, ApiError>> {
+    let (keyed, told) = (Arc::new(keyed), Arc::<Told>::from(told));
+    let answered = engine.write(cause, move |unit| {
+        let (keyed, told) = (Arc::clone(&keyed), Arc::clone(&told));
+        Box::pin(async move {
+            let Keyed { owner, key, digest } = &*keyed;
+            if let Some(key) = key
+                && let Some(answer) = earlier(unit, *owner, key, digest).await?
+            {
+                return Ok((answer, true));
+            }
+            let answer = AnswerRow {
+                digest: digest.to_vec(),
+                status: status.as_u16(),
+                body: told(unit).await?,
+            };
+            if let Some(key) = key {
+                let now = unit.now();
+                idempotency::forget(unit.tx(), now.minus(KEPT)).await?;
+                idempotency::keep(unit.tx(), *owner, key, &answer, now).await?;
+            }
+            Ok::<_, ApiError>((answer, false))
+        })
+    });
+    Box::pin(async move {
+        let (answer, replayed) = answered.await?;
+        Ok(respond(answer, replayed))
+    })
 }
 
 /// Refuses when the client saw another version than this one.
@@ -207,7 +241,7 @@ plans!(
 
 async fn earlier(
     unit: &mut Unit<'_, '_>,
-    owner: uuid::Uuid,
+    owner: Uuid,
     key: &str,
     digest: &[u8; 32],
 ) -> Result<Option<AnswerRow>, ApiError> {

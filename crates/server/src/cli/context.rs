@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::LocalBoxFuture;
 use usher_core::SystemClock;
 use usher_engine::{Actor, Cause, Engine};
 
@@ -67,13 +68,27 @@ impl<'a> Context<'a> {
     where
         F: Future<Output = Result<T, CliError>>,
     {
+        let mut result = None;
+        let slot = &mut result;
+        self.on_engine(Box::new(|engine| {
+            let work = work(engine);
+            Box::pin(async { *slot = Some(work.await) })
+        }))?;
+        result.expect("the work ended")
+    }
+
+    /// As [`Self::with_engine`], with the types erased: a runtime is compiled once and not for each command.
+    fn on_engine<'w>(
+        &self,
+        work: Box<dyn FnOnce(Engine) -> LocalBoxFuture<'w, ()> + 'w>,
+    ) -> Result<(), CliError> {
         let (loaded, rules) = self.load()?;
         runtime(false)?.block_on(async {
             let engine = start::open(&loaded.config, Arc::new(SystemClock)).await?;
             start::apply(&engine, &rules, Sources::AtLeast).await?;
-            let result = work(engine.clone()).await;
+            work(engine.clone()).await;
             engine.storage().clone().close().await;
-            result
+            Ok(())
         })
     }
 
