@@ -27,19 +27,23 @@ pub(super) async fn create(call: &Call, inputs: Inputs) -> Result<Answer, Failur
     let data = Arc::new(group_data(&canonical.attributes));
     let named: Arc<[MemberRef]> = canonical.members.unwrap_or_default().into();
     let source = call.source.key;
-    let row = call
+    let (shown, base) = (projection.clone(), Arc::clone(&call.source.base));
+    let (row, elements) = call
         .write(move |unit| {
             let (data, named) = (Arc::clone(&data), Arc::clone(&named));
+            let (shown, base) = (shown.clone(), Arc::clone(&base));
             Box::pin(async move {
                 refuse_namesake(unit, source, &data, None).await?;
                 let id: SourceGroupId = unit.id();
-                Ok(unit
+                let row = unit
                     .create_group(source, id, (*data).clone(), members::names(&named))
-                    .await?)
+                    .await?;
+                let elements = first_if_any(unit.tx(), &row, &base, &shown).await?;
+                Ok((row, elements))
             })
         })
         .await?;
-    answer(call, StatusCode::CREATED, row, &projection).await
+    shown_as(call, StatusCode::CREATED, &row, elements, &projection)
 }
 
 /// GET: 200, or 304 when the client's version is current. Members that are left out are not read.
@@ -78,24 +82,25 @@ pub(super) async fn replace(call: &Call, id: &str, inputs: Inputs) -> Result<Ans
     let data = Arc::new(group_data(&canonical.attributes));
     let named: Option<Arc<[MemberRef]>> = canonical.members.map(Into::into);
     let (id, source, if_match) = (parse_id(id)?, call.source.key, inputs.if_match);
-    let row = call
+    let (shown, base) = (projection.clone(), Arc::clone(&call.source.base));
+    let (row, elements) = call
         .write(move |unit| {
             let (data, named, if_match) = (Arc::clone(&data), named.clone(), if_match.clone());
+            let (shown, base) = (shown.clone(), Arc::clone(&base));
             Box::pin(async move {
                 let before = find_for_change(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
-                let row = update(unit, &before, (*data).clone()).await?;
-                match named {
-                    Some(named) => {
-                        let change = MembersChange::Replace(members::names(&named));
-                        Ok(unit.change_members(&row, vec![change]).await?)
-                    }
-                    None => Ok(row),
+                let mut row = update(unit, &before, (*data).clone()).await?;
+                if let Some(named) = named {
+                    let change = MembersChange::Replace(members::names(&named));
+                    row = unit.change_members(&row, vec![change]).await?;
                 }
+                let elements = first_if_any(unit.tx(), &row, &base, &shown).await?;
+                Ok((row, elements))
             })
         })
         .await?;
-    answer(call, StatusCode::OK, row, &projection).await
+    shown_as(call, StatusCode::OK, &row, elements, &projection)
 }
 
 /// PATCH: 200 with the group, or 204 for a large one.
@@ -191,26 +196,6 @@ async fn refuse_namesake(
     Ok(())
 }
 
-/// The answer with all members, read after the commit: there may be a hundred thousand.
-async fn answer(
-    call: &Call,
-    status: StatusCode,
-    row: GroupRow,
-    projection: &Projection,
-) -> Result<Answer, Failure> {
-    let elements = if row.member_count > 0 && projection.wants_members() {
-        let (id, shown, base) = (row.id, projection.clone(), Arc::clone(&call.source.base));
-        call.read(move |tx| {
-            let (shown, base) = (shown.clone(), Arc::clone(&base));
-            Box::pin(async move { Ok(first(tx, id, &base, &shown).await?) })
-        })
-        .await?
-    } else {
-        Elements::default()
-    };
-    shown_as(call, status, &row, elements, projection)
-}
-
 /// The members that an answer begins with.
 async fn first(
     tx: &mut Tx<'_>,
@@ -219,6 +204,19 @@ async fn first(
     projection: &Projection,
 ) -> Result<Elements, StorageError> {
     members::elements(tx, id, Place::default(), CHUNK, base, projection).await
+}
+
+/// The same, without a look where nobody is.
+async fn first_if_any(
+    tx: &mut Tx<'_>,
+    row: &GroupRow,
+    base: &str,
+    projection: &Projection,
+) -> Result<Elements, StorageError> {
+    match row.member_count {
+        0 => Ok(Elements::default()),
+        _ => first(tx, row.id, base, projection).await,
+    }
 }
 
 /// The answer with a group; members that come after the first ones are read when the client has taken these.
