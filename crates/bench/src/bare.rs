@@ -5,10 +5,15 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 
-/// About as long as a user's resource, so that both send as many bytes.
-const BODY_LENGTH: usize = 700;
+/// As long as the resource of a user in one group, so that both send as many bytes.
+const BODY_LENGTH: usize = 1_030;
 
-/// Serves `GET /` on a free port until it is killed, and prints where.
+/// What is asked for, like a user.
+pub(crate) const PATH: &str = "/Users/01900000-0000-7000-8000-000000000000";
+/// Below this.
+pub(crate) const ROOT: &str = "/scim/idp/v2";
+
+/// Serves [`PATH`] on a free port until it is killed, and prints where.
 pub(crate) fn serve() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -17,7 +22,7 @@ pub(crate) fn serve() -> Result<()> {
     runtime.block_on(async {
         let body: &'static str = format!("{{\"pad\":\"{}\"}}", "x".repeat(BODY_LENGTH - 10)).leak();
         let router = Router::new().route(
-            "/",
+            &format!("{ROOT}/Users/{{id}}"),
             get(move || async move { ([(CONTENT_TYPE, "application/scim+json")], body) }),
         );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")

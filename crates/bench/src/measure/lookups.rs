@@ -119,12 +119,14 @@ impl Bench {
         // What is asked often is in memory; the first requests bring it there.
         self.ask(world, lookup, order, 0..self.sizes.lookups / 4, &length)
             .await?;
+        let bare_before = self.bare_now().await?;
         let before = self.spent(world).await?;
         length.set(0);
         // Others than those who were asked for already.
         let measured = self.sizes.lookups / 4..self.sizes.lookups / 4 + self.sizes.lookups;
         let run = self.ask(world, lookup, order, measured, &length).await?;
         let cost = self.since(&before, world, &run).await?;
+        let bare_after = self.bare_now().await?;
         let what = format!(
             "{}, {}, {data}, {} in flight",
             lookup.name(),
@@ -132,7 +134,11 @@ impl Bench {
             self.sizes.in_flight
         );
         let row = Row::new(Section::Lookups, &*what, Unit::PerSecond, run.rate())
-            .ceiling(self.bare.map(|bare| bare.rate))
+            .ceiling(
+                bare_before
+                    .zip(bare_after)
+                    .map(|(before, after)| f64::midpoint(before, after)),
+            )
             .note(format!(
                 "{:.3} ms CPU, {}, {} bytes",
                 run.cpu_ms(),

@@ -1,5 +1,6 @@
 //! What is measured, in the order in which the data grow.
 
+mod bare;
 mod beside;
 mod commits;
 mod first_sync;
@@ -17,21 +18,18 @@ mod pull;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
-use crate::client::Endpoint;
 use crate::disk;
 use crate::engine::Engine;
-use crate::load::drive;
 use crate::postgres::Postgres;
-use crate::process::Process;
 use crate::profile::Profile;
 use crate::report::{Report, Row, Unit};
 use crate::sizes::Sizes;
 use crate::world::{Setting, World};
+use bare::Bare;
 use beside::Samples;
 
 /// Groups of the people whom the single writes are about: as many as there are requests in flight, so that each connection
@@ -142,13 +140,6 @@ pub(crate) struct Settings<'s> {
     pub(crate) engine: Engine,
     /// The section to look into.
     pub(crate) profile: Option<Section>,
-}
-
-/// What the bare route does: the ceiling of rates and the least CPU of a request.
-#[derive(Debug, Clone, Copy)]
-struct Bare {
-    rate: f64,
-    cpu_ms: f64,
 }
 
 /// A run.
@@ -369,44 +360,6 @@ impl Bench {
         Ok(())
     }
 
-    async fn bare(&mut self) -> Result<()> {
-        progress("bare route");
-        let folder = tempfile::tempdir_in(&self.data)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--bare-route");
-        let server = Process::start(command, &folder.path().join("bare.log")).await?;
-        let endpoint = Endpoint::new(server.address(), "", None)?;
-        let ask = |count| {
-            drive(
-                &endpoint,
-                &server,
-                count,
-                self.sizes.in_flight,
-                |_| endpoint.get("/"),
-                |_, answer| answer.expect(&[200]).map(drop),
-            )
-        };
-        ask(self.sizes.bare_requests / 10).await?;
-        let run = ask(self.sizes.bare_requests).await?;
-        self.bare = Some(Bare {
-            rate: run.rate(),
-            cpu_ms: run.cpu_ms(),
-        });
-        let in_flight = self.sizes.in_flight;
-        let rate = Row::new(
-            Section::Bare,
-            format!("bare axum route, {in_flight} in flight"),
-            Unit::PerSecond,
-            run.rate(),
-        );
-        self.row(rate.note(format!(
-            "{:.3} ms CPU a request, {}",
-            run.cpu_ms(),
-            run.latency_note()
-        )));
-        Ok(())
-    }
-
     /// The users of the bulk and those that are spared for single writes.
     async fn users(&mut self, world: &mut World) -> Result<()> {
         progress("users");
@@ -453,7 +406,7 @@ impl Bench {
     /// A row for the CPU that one request costs, beside the bare route's.
     fn cpu_row(&self, section: Section, what: String, run: &crate::load::Run) -> Row {
         Row::new(section, what, Unit::Millis, run.cpu_ms())
-            .ceiling(self.bare.map(|bare| bare.cpu_ms))
+            .ceiling(self.bare.as_ref().map(|bare| bare.cpu_ms))
             .note(format!("{:.0} requests/s", run.rate()))
             .note(run.latency_note())
     }
