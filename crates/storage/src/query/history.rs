@@ -5,7 +5,8 @@ use usher_core::{ChangeId, MembershipId, PersonId, RoomId, Stray, Timestamp};
 
 use super::event::{EventRow, event_row};
 use super::membership::{MembershipRow, membership_row};
-use crate::{StorageError, Tx, Value, uuids};
+use super::or_start;
+use crate::{StorageError, Tx, uuids};
 
 /// A level that was given after the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +74,13 @@ pub async fn ended(
     after: Option<MembershipId>,
     limit: u32,
 ) -> Result<Vec<MembershipRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.id, m.room_id, m.person_id, m.kind, m.level, m.administrator, m.active, m.source_id, m.user_id,
                     m.mapping_id, m.started_us, m.ended_us, m.end_reason, m.stray, m.stray_since_us, m.hold_id,
                     m.owner, m.note, m.until_us, m.version
              FROM membership m WHERE m.room_id = $1 AND m.active = 0 AND m.id > $2 ORDER BY m.id LIMIT $3",
-            &[room.into(), after, limit.into()],
+            &[room.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter().map(membership_row).collect()
@@ -94,7 +94,6 @@ pub async fn members_at(
     after: Option<PersonId>,
     limit: u32,
 ) -> Result<Vec<(MembershipRow, String)>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.id, m.room_id, m.person_id, m.kind, m.level, m.administrator, m.active, m.source_id, m.user_id,
@@ -113,7 +112,7 @@ pub async fn members_at(
              JOIN membership m ON m.id = c.id
              JOIN period p ON p.membership_id = m.id AND p.from_us <= $2 AND (p.to_us IS NULL OR p.to_us > $2)
              ORDER BY m.person_id LIMIT $4",
-            &[room.into(), at.into(), after, limit.into()],
+            &[room.into(), at.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter()
@@ -128,7 +127,6 @@ pub async fn strays(
     after: Option<MembershipId>,
     limit: u32,
 ) -> Result<Vec<(MembershipRow, Stray, Option<Timestamp>)>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.id, m.room_id, m.person_id, m.kind, m.level, m.administrator, m.active, m.source_id, m.user_id,
@@ -144,7 +142,7 @@ pub async fn strays(
                  ORDER BY 1 LIMIT $2
              ) c
              JOIN membership m ON m.id = c.id ORDER BY c.id LIMIT $2",
-            &[after, limit.into()],
+            &[or_start(after), limit.into()],
         )
         .await?;
     rows.iter()

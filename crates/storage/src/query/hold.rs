@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use usher_core::{HoldId, HoldKind, HoldState, MembershipId, ParkReason, PersonId, RoomId, Timestamp};
 
+use super::or_start;
 use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// Several endings, or arrivals, that wait for a human.
@@ -187,10 +188,9 @@ pub async fn page(
     after: Option<HoldId>,
     limit: u32,
 ) -> Result<Vec<HoldRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql =
         select_hold!("FROM hold h WHERE h.id > $1 AND ($2 = 0 OR h.state = 'open') ORDER BY h.id LIMIT $3");
-    tx.query(sql, &[after, open_only.into(), limit.into()])
+    tx.query(sql, &[or_start(after), open_only.into(), limit.into()])
         .await?
         .iter()
         .map(hold_row)
@@ -364,11 +364,10 @@ pub async fn parked_in(
     after: Option<PersonId>,
     limit: u32,
 ) -> Result<Vec<ParkedRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     tx.query(
         "SELECT k.room_id, k.person_id, k.reason, k.other_id, k.since_us FROM parked k
          WHERE k.room_id = $1 AND k.person_id > $2 ORDER BY k.person_id LIMIT $3",
-        &[room.into(), after, limit.into()],
+        &[room.into(), or_start(after), limit.into()],
     )
     .await?
     .iter()

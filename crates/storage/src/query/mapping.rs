@@ -2,6 +2,7 @@
 
 use usher_core::{GroupNaming, MappingId, MappingState, Rejoin, RoomId, SourceGroupId, Timestamp};
 
+use super::or_start;
 use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// A mapping.
@@ -87,9 +88,8 @@ pub async fn page(
     after: Option<MappingId>,
     limit: u32,
 ) -> Result<Vec<MappingRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql = select_mapping!("FROM mapping m WHERE m.id > $1 ORDER BY m.id LIMIT $2");
-    many(tx, sql, &[after, limit.into()]).await
+    many(tx, sql, &[or_start(after), limit.into()]).await
 }
 
 /// Mappings that wait for a group by one of these folded names or ids: they never had one, or theirs is gone

@@ -5,6 +5,7 @@ use usher_core::{
     StartReason, Stray, Timestamp,
 };
 
+use super::or_start;
 use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// One stay of one person in one room.
@@ -169,11 +170,10 @@ pub async fn page_active(
     after: Option<PersonId>,
     limit: u32,
 ) -> Result<Vec<MembershipRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql = select_membership!(
         "FROM membership m WHERE m.room_id = $1 AND m.person_id > $2 AND m.active = 1 ORDER BY m.person_id LIMIT $3"
     );
-    many(tx, sql, &[room.into(), after, limit.into()]).await
+    many(tx, sql, &[room.into(), or_start(after), limit.into()]).await
 }
 
 /// People with an active managed membership of a room, in order.
@@ -183,13 +183,12 @@ pub async fn page_managed(
     after: Option<PersonId>,
     limit: u32,
 ) -> Result<Vec<PersonId>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.person_id FROM membership m
              WHERE m.room_id = $1 AND m.person_id > $2 AND m.active = 1 AND m.kind = 'managed'
              ORDER BY m.person_id LIMIT $3",
-            &[room.into(), after, limit.into()],
+            &[room.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter().map(|row| row.get(0)).collect()

@@ -42,3 +42,15 @@ pub mod source;
 pub mod token;
 pub mod user;
 pub mod webhook;
+
+use crate::Value;
+
+/// The id after which a page begins; the least there is for the first page.
+fn or_start(after: Option<impl Into<Value>>) -> Value {
+    after.map_or(Value::Uuid(uuid::Uuid::nil()), Into::into)
+}
+
+/// The id before which a page begins, the newest first; the greatest there is for the first page.
+fn or_end(before: Option<impl Into<Value>>) -> Value {
+    before.map_or(Value::Uuid(uuid::Uuid::max()), Into::into)
+}

@@ -2,6 +2,7 @@
 
 use usher_core::{GroupNaming, MappingId, OrderId, OrderState, PersonId, RoomId, RoomModel, Timestamp};
 
+use super::{or_end, or_start};
 use crate::{Row, SourceKey, StorageError, Tx, Value};
 
 /// An order.
@@ -112,7 +113,7 @@ pub async fn page(
     after: Option<OrderId>,
     limit: u32,
 ) -> Result<Vec<OrderRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
+    let after = or_start(after);
     match requester {
         Some(requester) => {
             let sql = select_order!(
@@ -145,7 +146,7 @@ pub async fn newest(
     before: Option<OrderId>,
     limit: u32,
 ) -> Result<Vec<OrderRow>, StorageError> {
-    let before = before.map_or(Value::Uuid(uuid::Uuid::max()), Value::from);
+    let before = or_end(before);
     match requester {
         Some(requester) => {
             let sql = select_order!(

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use usher_core::PersonId;
 
+use super::or_end;
 use super::person::{PersonRow, person_row};
-use crate::{StorageError, Tx, Value, uuids};
+use crate::{StorageError, Tx, uuids};
 
 /// The last sign that there is: what begins with a text is below the text followed by it.
 const LAST: char = char::MAX;
@@ -70,12 +71,11 @@ pub async fn newest(
     before: Option<PersonId>,
     limit: u32,
 ) -> Result<Vec<PersonRow>, StorageError> {
-    let before = before.map_or(Value::Uuid(uuid::Uuid::max()), Value::from);
     let rows = tx
         .query(
             "SELECT p.id, p.email, p.display_name, p.merged_into FROM person p
              WHERE p.id < $1 AND p.merged_into IS NULL ORDER BY p.id DESC LIMIT $2",
-            &[before, limit.into()],
+            &[or_end(before), limit.into()],
         )
         .await?;
     rows.iter().map(person_row).collect()

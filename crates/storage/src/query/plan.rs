@@ -2,6 +2,7 @@
 
 use usher_core::{MappingId, MembershipId, PersonId, RoomId, Scope, SourceGroupId, SourceUserId, Timestamp};
 
+use super::or_start;
 use crate::{SourceKey, StorageError, Tx, Value};
 
 /// A live account in a group.
@@ -32,14 +33,13 @@ pub async fn group_people(
     after: Option<SourceUserId>,
     limit: u32,
 ) -> Result<Vec<GroupPerson>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT u.id, u.person_id, u.email, coalesce(u.display_name, u.user_name), u.active, u.scope, m.dormant,
                     m.sides = 2 AND g.assigned = 0
              FROM source_group g CROSS JOIN group_member m ON m.group_id = g.id JOIN source_user u ON u.id = m.user_id
              WHERE g.id = $1 AND m.user_id > $2 AND u.gone_us IS NULL ORDER BY m.user_id LIMIT $3",
-            &[group.into(), after, limit.into()],
+            &[group.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter()
@@ -132,7 +132,6 @@ pub async fn rooms_of_source(
     after: Option<RoomId>,
     limit: u32,
 ) -> Result<Vec<RoomId>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT r.id FROM room r WHERE r.id > $2 AND (
@@ -140,7 +139,7 @@ pub async fn rooms_of_source(
                 OR EXISTS (SELECT 1 FROM membership m
                     WHERE m.room_id = r.id AND m.active = 1 AND m.kind = 'managed' AND m.source_id = $1))
              ORDER BY r.id LIMIT $3",
-            &[source.into(), after, limit.into()],
+            &[source.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter().map(|row| row.get(0)).collect()

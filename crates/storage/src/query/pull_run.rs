@@ -2,6 +2,7 @@
 
 use usher_core::{NodeId, PersonId, PullCause, PullRunId, PullRunState, PullScope, RoomId, Timestamp};
 
+use super::or_end;
 use crate::{Row, SourceKey, StorageError, Tx};
 
 /// Where reading a source stands.
@@ -216,19 +217,10 @@ pub async fn page(
     before: Option<PullRunId>,
     limit: u32,
 ) -> Result<Vec<PullRunRow>, StorageError> {
-    let rows = match before {
-        Some(before) => {
-            let sql = select_run!(
-                "FROM pull_run r WHERE r.source_id = $1 AND r.id < $2 ORDER BY r.id DESC LIMIT $3"
-            );
-            tx.query(sql, &[source.into(), before.into(), limit.into()])
-                .await?
-        }
-        None => {
-            let sql = select_run!("FROM pull_run r WHERE r.source_id = $1 ORDER BY r.id DESC LIMIT $2");
-            tx.query(sql, &[source.into(), limit.into()]).await?
-        }
-    };
+    let sql = select_run!("FROM pull_run r WHERE r.source_id = $1 AND r.id < $2 ORDER BY r.id DESC LIMIT $3");
+    let rows = tx
+        .query(sql, &[source.into(), or_end(before), limit.into()])
+        .await?;
     rows.iter().map(run_row).collect()
 }
 

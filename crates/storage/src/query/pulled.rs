@@ -4,7 +4,8 @@
 
 use usher_core::{SourceGroupId, SourceUserId, Timestamp};
 
-use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
+use super::or_start;
+use crate::{Row, SourceKey, StorageError, Tx, uuids};
 
 /// Adds members that a read saw; answers those that were not there. With `careful`, not those whom a push removed.
 pub async fn add(
@@ -106,13 +107,12 @@ pub async fn rows(
     after: Option<SourceUserId>,
     limit: u32,
 ) -> Result<Vec<JudgedRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     tx.query(
         "SELECT m.user_id, m.dormant, m.sides, m.doubts, m.doubt_us, m.dormant = 1 AND (m.named_us < $5 OR EXISTS (
                 SELECT 1 FROM source_user u WHERE u.id = m.user_id AND u.created_us > m.named_us)), m.named_us
          FROM group_member m
          WHERE m.group_id = $1 AND m.user_id > $2 AND m.named_us < $3 ORDER BY m.user_id LIMIT $4",
-        &[group.into(), after, before.into(), limit.into(), created.into()],
+        &[group.into(), or_start(after), before.into(), limit.into(), created.into()],
     )
     .await?
     .iter()

@@ -3,6 +3,7 @@
 use usher_core::{MembershipId, PersonId, RestoreId, RestoreState, RoomId, Timestamp};
 
 use super::membership::{MembershipRow, membership_row};
+use super::or_start;
 use crate::{Later, Row, StorageError, Tx, Value, uuids};
 
 /// The restoring of one membership in place of another, suggested or done.
@@ -86,11 +87,10 @@ pub async fn page(
     after: Option<RestoreId>,
     limit: u32,
 ) -> Result<Vec<RestoreRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql = select_restore!(
         "FROM restore r WHERE r.id > $1 AND ($2 = 0 OR r.state = 'suggested') ORDER BY r.id LIMIT $3"
     );
-    tx.query(sql, &[after, open_only.into(), limit.into()])
+    tx.query(sql, &[or_start(after), open_only.into(), limit.into()])
         .await?
         .iter()
         .map(restore_row)

@@ -2,7 +2,8 @@
 
 use usher_core::{RoomId, RoomModel, RoomState, Timestamp};
 
-use crate::{Later, Row, StorageError, Tx, Value, uuids};
+use super::or_start;
+use crate::{Later, Row, StorageError, Tx, uuids};
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,9 +81,8 @@ pub async fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<RoomRow>, Sto
 
 /// Rooms in the order of their creation.
 pub async fn page(tx: &mut Tx<'_>, after: Option<RoomId>, limit: u32) -> Result<Vec<RoomRow>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let sql = select_room!("FROM room r WHERE r.id > $1 ORDER BY r.id LIMIT $2");
-    tx.query(sql, &[after, limit.into()])
+    tx.query(sql, &[or_start(after), limit.into()])
         .await?
         .iter()
         .map(room_row)

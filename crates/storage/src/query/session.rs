@@ -2,6 +2,7 @@
 
 use usher_core::{AccountId, Role, SessionId, Timestamp};
 
+use super::or_start;
 use crate::{Row, StorageError, Tx};
 
 /// Somebody signed in. The secret of the session is stored nowhere.
@@ -101,13 +102,12 @@ pub async fn page(
     in_use: InUse,
     limit: usize,
 ) -> Result<Vec<SessionRow>, StorageError> {
-    let after = after.unwrap_or(SessionId::from_uuid(uuid::Uuid::nil()));
     tx.query(
         select_session!(
             "WHERE id > $1 AND ends_us > $2 AND seen_us > $3 AND revoked_us IS NULL ORDER BY id LIMIT $4"
         ),
         &[
-            after.into(),
+            or_start(after),
             in_use.now.into(),
             in_use.seen_after.into(),
             i64::try_from(limit).unwrap_or(i64::MAX).into(),
@@ -127,7 +127,6 @@ pub async fn page_of(
     in_use: InUse,
     limit: usize,
 ) -> Result<Vec<SessionRow>, StorageError> {
-    let after = after.unwrap_or(SessionId::from_uuid(uuid::Uuid::nil()));
     tx.query(
         select_session!(
             "WHERE account_id = $1 AND id > $2 AND ends_us > $3 AND seen_us > $4 AND revoked_us IS NULL
@@ -135,7 +134,7 @@ pub async fn page_of(
         ),
         &[
             account.into(),
-            after.into(),
+            or_start(after),
             in_use.now.into(),
             in_use.seen_after.into(),
             i64::try_from(limit).unwrap_or(i64::MAX).into(),

@@ -3,6 +3,7 @@
 use usher_core::{PersonId, Scope, SourceGroupId, SourceUserId, Timestamp};
 use usher_scim::compare::fold;
 
+use super::or_start;
 use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// What Usher keeps of a user of a source.
@@ -159,8 +160,7 @@ pub async fn page(
     let sql = select_user!(
         "FROM source_user u WHERE u.source_id = $1 AND u.id > $2 AND u.gone_us IS NULL ORDER BY u.id LIMIT $3"
     );
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
-    many(tx, sql, &[source.into(), after, limit.into()]).await
+    many(tx, sql, &[source.into(), or_start(after), limit.into()]).await
 }
 
 /// All accounts of people, gone ones included.
