@@ -245,7 +245,8 @@ impl Engine {
         Ok(Rules::InForce)
     }
 
-    /// Reads one consistent state of the database.
+    /// Reads one consistent state of the database: see [`Storage::read`]. For a few rows that are found by their keys,
+    /// [`Engine::storage`] has cheaper ways.
     ///
     /// # Errors
     /// What `work` returned.
@@ -258,36 +259,6 @@ impl Engine {
         E: From<StorageError> + Send + 'static,
     {
         self.storage.read(work).await
-    }
-
-    /// As [`Engine::read`], for a few rows that are found by their keys: see [`Storage::read_few`].
-    ///
-    /// # Errors
-    /// What `work` returned.
-    pub async fn read_few<T, E>(
-        &self,
-        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        self.storage.read_few(work).await
-    }
-
-    /// As [`Engine::read_few`], with one statement: see [`Storage::read_one`].
-    ///
-    /// # Errors
-    /// What `work` returned.
-    pub async fn read_one<T, E>(
-        &self,
-        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, E>> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        self.storage.read_one(work).await
     }
 
     /// Reads one consistent state of the database, with the rules in force in it.

@@ -459,6 +459,7 @@ impl Engine {
     pub async fn next_read(&self, source: SourceKey, cause: Cause) -> Result<Option<BegunRead>, EngineError> {
         let now = self.now();
         let due: bool = self
+            .storage()
             .read_few(move |tx| {
                 Box::pin(async move {
                     let state = pull_run::state(tx, source).await?;

@@ -214,6 +214,7 @@ impl Session {
         let (reading, id) = (Arc::clone(&self.reading), group.clone());
         let is_new = self
             .engine
+            .storage()
             .read_few(move |tx| {
                 let (reading, id) = (Arc::clone(&reading), id.clone());
                 Box::pin(async move {
@@ -343,6 +344,7 @@ impl Session {
         let id = group.id;
         let (people, _) = self
             .engine
+            .storage()
             .read_few(move |tx| {
                 Box::pin(async move { Ok::<_, EngineError>(query::plan::pending_counts(tx, id).await?) })
             })

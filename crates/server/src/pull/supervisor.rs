@@ -123,6 +123,7 @@ impl Reading {
         let key = self.key;
         let state: PullStateRow = self
             .engine
+            .storage()
             .read_few(move |tx| {
                 Box::pin(async move { Ok::<_, EngineError>(pull_run::state(tx, key).await?) })
             })

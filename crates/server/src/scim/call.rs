@@ -116,7 +116,7 @@ impl Call {
         &self,
         work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<T, Failure> {
-        self.state.engine.read_few(work).await
+        self.state.engine.storage().read_few(work).await
     }
 
     /// Reads one consistent state by one statement.
@@ -124,7 +124,7 @@ impl Call {
         &self,
         work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<T, Failure> {
-        self.state.engine.read_one(work).await
+        self.state.engine.storage().read_one(work).await
     }
 }
 

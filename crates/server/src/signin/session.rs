@@ -123,6 +123,7 @@ impl SessionRules {
     ) -> Result<Option<SessionRow>, StorageError> {
         let hash = hash(secret);
         let row: Result<_, StorageError> = engine
+            .storage()
             .read_few(move |tx| Box::pin(session::by_hash(tx, hash)))
             .await;
         let now = engine.now();
