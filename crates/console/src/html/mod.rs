@@ -7,6 +7,7 @@ mod link;
 mod moment;
 mod pager;
 mod reason;
+mod tab;
 mod word;
 
 pub(crate) use flow::{Flow, Way};
@@ -16,6 +17,7 @@ pub(crate) use link::{PersonName, RoomName};
 pub(crate) use moment::{Length, Moment};
 pub(crate) use pager::{Page, Pager};
 pub(crate) use reason::Reason;
+pub(crate) use tab::Tab;
 pub(crate) use word::{Badge, Tone, word};
 
 use std::fmt;

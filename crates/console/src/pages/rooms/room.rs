@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::list;
 use crate::Failure;
-use crate::html::{Badge, word};
+use crate::html::{Badge, Tab, word};
 use crate::visit::{Visit, segment};
 
 /// A room with its counts.
@@ -34,14 +34,6 @@ struct Counts {
     parked: i64,
     strays: i64,
     mappings_pending: i64,
-}
-
-/// An entry of a room's own navigation.
-pub(super) struct Tab {
-    pub(super) href: String,
-    pub(super) label: &'static str,
-    pub(super) count: Option<String>,
-    pub(super) current: bool,
 }
 
 impl Room {

@@ -9,6 +9,7 @@ mod webhooks;
 
 use axum::Router;
 
+use crate::html::Tab;
 use crate::visit::{Site, Visit};
 
 pub(super) fn router() -> Router<Site> {
@@ -19,13 +20,6 @@ pub(super) fn router() -> Router<Site> {
         .merge(webhook::router())
         .merge(tokens::router())
         .merge(sessions::router())
-}
-
-/// An entry of the settings' own navigation.
-struct Tab {
-    href: &'static str,
-    label: &'static str,
-    current: bool,
 }
 
 /// The settings that a viewer may see, with the page that is shown.
@@ -40,8 +34,9 @@ fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
     let shown = ALL.into_iter().filter(|(href, _)| visit.may("GET", href));
     shown
         .map(|(href, label)| Tab {
-            href,
+            href: href.to_owned(),
             label,
+            count: None,
             current: href == current,
         })
         .collect()

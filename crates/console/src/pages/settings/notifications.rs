@@ -11,9 +11,9 @@ use serde_json::json;
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::{Tab, tabs};
+use super::tabs;
 use crate::frame::Frame;
-use crate::html::{Badge, Tone, word};
+use crate::html::{Badge, Tab, Tone, word};
 use crate::pages::fields::Because;
 use crate::render::page_after;
 use crate::visit::{Site, Visit};

@@ -10,9 +10,9 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Tab, tabs};
+use super::tabs;
 use crate::frame::Frame;
-use crate::html::word;
+use crate::html::{Tab, word};
 use crate::pages::fields::Confirmation;
 use crate::pages::levels::{Level, Levels};
 use crate::plan::Tally;

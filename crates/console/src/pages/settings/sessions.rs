@@ -10,9 +10,9 @@ use serde::Deserialize;
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::{Tab, tabs};
+use super::tabs;
 use crate::frame::Frame;
-use crate::html::{Page, Pager, word};
+use crate::html::{Page, Pager, Tab, word};
 use crate::pages::fields::Because;
 use crate::render::page;
 use crate::visit::{Site, Visit, query};

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Tab, tabs};
+use super::tabs;
 use crate::frame::Frame;
-use crate::html::Page;
+use crate::html::{Page, Tab};
 use crate::pages::fields::{Because, optional};
 use crate::pages::sources::Token;
 use crate::render::page_after;

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use usher_core::Timestamp;
 use uuid::Uuid;
 
+use super::tabs;
 use super::webhooks::{Webhook, kinds};
-use super::{Tab, tabs};
 use crate::frame::Frame;
-use crate::html::Pager;
+use crate::html::{Pager, Tab};
 use crate::pages::fields::{Because, moment, no_moment};
 use crate::render::page_after;
 use crate::visit::{Site, Visit};

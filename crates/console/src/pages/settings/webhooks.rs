@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::{Tab, tabs};
+use super::tabs;
 use crate::frame::Frame;
-use crate::html::{Badge, Page, Tone};
+use crate::html::{Badge, Page, Tab, Tone};
 use crate::pages::fields::optional;
 use crate::render::page_after;
 use crate::visit::{Site, Visit};

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::source::{Source, Tab};
+use super::source::Source;
 use crate::frame::Frame;
-use crate::html::{Badge, Page, Tone, word};
+use crate::html::{Badge, Page, Tab, Tone, word};
 use crate::pages::fields::{Because, optional};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, query, segment};

@@ -8,10 +8,10 @@ use axum::routing::get;
 use serde::Deserialize;
 use usher_core::Timestamp;
 
-use super::source::{Source, Tab};
+use super::source::Source;
 use crate::Failure;
 use crate::frame::Frame;
-use crate::html::{Badge, Page, Pager, Tone};
+use crate::html::{Badge, Page, Pager, Tab, Tone};
 use crate::render::page;
 use crate::visit::{Site, Visit, query, segment};
 

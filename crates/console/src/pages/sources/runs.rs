@@ -9,10 +9,10 @@ use serde::Deserialize;
 use usher_core::Timestamp;
 use uuid::Uuid;
 
-use super::source::{Source, Tab};
+use super::source::Source;
 use crate::Failure;
 use crate::frame::Frame;
-use crate::html::{Badge, Length, Page, Pager, Tone, word};
+use crate::html::{Badge, Length, Page, Pager, Tab, Tone, word};
 use crate::render::page;
 use crate::visit::{Site, Visit, segment};
 

@@ -7,9 +7,10 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::source::{Source, Tab};
+use super::source::Source;
 use crate::Failure;
 use crate::frame::Frame;
+use crate::html::Tab;
 use crate::render::page;
 use crate::visit::{Site, Visit, segment};
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use usher_core::Timestamp;
 
 use crate::frame::Frame;
-use crate::html::{Badge, Page, Tone};
+use crate::html::{Badge, Page, Tab, Tone};
 use crate::pages::event::Event;
 use crate::pages::fields::optional;
 use crate::render::page_after;
@@ -55,13 +55,6 @@ pub(super) struct Pull {
 pub(super) struct Degraded {
     pub(super) since: Timestamp,
     pub(super) reason: String,
-}
-
-/// An entry of a source's own navigation.
-pub(super) struct Tab {
-    pub(super) href: String,
-    pub(super) label: &'static str,
-    pub(super) current: bool,
 }
 
 impl Source {
@@ -136,6 +129,7 @@ impl Source {
             .map(|(name, path, label, _)| Tab {
                 href: format!("/sources/{}{path}", segment(&self.name)),
                 label,
+                count: None,
                 current: name == current,
             })
             .collect()
