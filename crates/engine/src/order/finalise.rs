@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use usher_core::{HoldKind, MembershipKind, OrderId, OrderState, PersonId, RoomId, RoomState};
 use usher_storage::query::membership::MembershipRow;
@@ -139,8 +140,12 @@ impl Unit<'_, '_> {
         get(self.tx, id).await
     }
 
-    /// Takes the steps that can be taken by themselves.
-    async fn advance_order(&mut self, room: RoomId) -> Result<(), EngineError> {
+    /// Takes the steps that can be taken by themselves. Boxed for the reason that [`crate::settle::settle`] is.
+    fn advance_order(&mut self, room: RoomId) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(self.take_steps(room))
+    }
+
+    async fn take_steps(&mut self, room: RoomId) -> Result<(), EngineError> {
         let Some(mut order) = query::order::of_room(self.tx, room).await? else {
             return Ok(());
         };

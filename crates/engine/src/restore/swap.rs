@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use usher_core::{EndReason, GrantId, MembershipKind, RestoreState, StartReason};
 use usher_storage::query;
@@ -30,8 +31,15 @@ pub(super) struct Swap {
     pub(super) suggested: bool,
 }
 
-/// Does restores. Guards are the caller's.
-pub(super) async fn swap(unit: &mut Unit<'_, '_>, swaps: Vec<Swap>) -> Result<(), EngineError> {
+/// Does restores. Guards are the caller's. Boxed for the reason that [`crate::settle::settle`] is.
+pub(super) fn swap<'a>(
+    unit: &'a mut Unit<'_, '_>,
+    swaps: Vec<Swap>,
+) -> BoxFuture<'a, Result<(), EngineError>> {
+    Box::pin(do_all(unit, swaps))
+}
+
+async fn do_all(unit: &mut Unit<'_, '_>, swaps: Vec<Swap>) -> Result<(), EngineError> {
     write_down(unit, &swaps).await?;
     let presents: Vec<_> = swaps.iter().map(|swap| swap.present.clone()).collect();
     unit.close_memberships(&presents, EndReason::Superseded).await?;

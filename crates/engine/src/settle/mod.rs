@@ -7,6 +7,7 @@ pub(crate) mod facts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::BoxFuture;
 use usher_core::{PersonId, RoomId};
 use usher_storage::{StorageError, query};
 
@@ -24,18 +25,23 @@ pub(crate) const BATCH: usize = 1000;
 const MAX_ROUNDS: usize = 16;
 
 /// Decides what was touched and applies it, until nothing is left to decide.
-pub(crate) async fn settle(unit: &mut Unit<'_, '_>) -> Result<(), EngineError> {
-    for _ in 0..MAX_ROUNDS {
-        let pairs = touched_pairs(unit).await?;
-        if pairs.is_empty() {
-            return Ok(());
+///
+/// Boxed here, and so compiled here: every unit that changes something ends in it, and the code of a future is made again
+/// wherever it is part of another.
+pub(crate) fn settle<'a>(unit: &'a mut Unit<'_, '_>) -> BoxFuture<'a, Result<(), EngineError>> {
+    Box::pin(async move {
+        for _ in 0..MAX_ROUNDS {
+            let pairs = touched_pairs(unit).await?;
+            if pairs.is_empty() {
+                return Ok(());
+            }
+            for (rooms, persons) in batches(pairs) {
+                let batch = facts::load(unit, &rooms, &persons).await?;
+                apply::apply(unit, batch).await?;
+            }
         }
-        for (rooms, persons) in batches(pairs) {
-            let batch = facts::load(unit, &rooms, &persons).await?;
-            apply::apply(unit, batch).await?;
-        }
-    }
-    Err(StorageError::Misuse("deciding did not come to an end".into()).into())
+        Err(StorageError::Misuse("deciding did not come to an end".into()).into())
+    })
 }
 
 /// Takes what was touched, as pairs.
