@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::mappings::Mapping;
+use super::mappings::{Mapping, Source};
 use super::room::Room;
 use crate::frame::Frame;
 use crate::html::Page;
@@ -61,11 +61,6 @@ struct Group {
     may_make: bool,
     may_confirm: bool,
     available: Vec<Arrived>,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    name: String,
 }
 
 /// A group that arrived, to choose from.

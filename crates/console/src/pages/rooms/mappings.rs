@@ -45,6 +45,12 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
+    /// The groups that lead to a room, also those that were retired.
+    pub(super) async fn of_room(visit: &Visit, room: Uuid) -> Result<Vec<Self>, Failure> {
+        let mappings: Page<Self> = visit.get(format!("/mappings?room={room}&limit=500")).await?;
+        Ok(mappings.items)
+    }
+
     pub(super) fn name(&self) -> &str {
         self.group_name.as_deref().unwrap_or(&self.group_ref)
     }
@@ -99,8 +105,8 @@ struct Groups {
 }
 
 #[derive(Deserialize)]
-struct Source {
-    name: String,
+pub(super) struct Source {
+    pub(super) name: String,
     state: String,
 }
 
@@ -142,10 +148,10 @@ async fn groups(
     failure: Option<Failure>,
 ) -> Result<Response, Failure> {
     let room = Room::load(visit, room).await?;
-    let mappings: Page<Mapping> = visit.get(format!("/mappings?room={}&limit=500", room.id)).await?;
+    let mappings = Mapping::of_room(visit, room.id).await?;
     let levels = Levels::load(visit).await?;
     let sources: Page<Source> = visit.get("/sources?counts=false").await?;
-    let ways = mappings.items.iter().filter(|one| !one.is("retired"));
+    let ways = mappings.iter().filter(|one| !one.is("retired"));
     let groups = ways.map(|one| Way {
         source: one.source.clone(),
         group: one.name().to_owned(),
@@ -170,7 +176,7 @@ async fn groups(
             .into_iter()
             .filter(|source| source.state == "active")
             .collect(),
-        mappings: mappings.items,
+        mappings,
         room,
         levels,
         form,

@@ -13,9 +13,10 @@ use usher_core::Timestamp;
 use uuid::Uuid;
 
 use super::change::NewMember;
+use super::mappings::Mapping;
 use super::room::Room;
 use crate::frame::Frame;
-use crate::html::{Badge, Page, Pager, PersonName, RoomName, Tone, word};
+use crate::html::{Badge, Pager, PersonName, RoomName, Tone, word};
 use crate::pages::fields::{moment, no_moment};
 use crate::pages::levels::{Level, Levels};
 use crate::render::page_after;
@@ -105,19 +106,13 @@ fn stray(word: &str) -> &'static str {
     }
 }
 
-/// Where a member comes from.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Mapped {
-    id: Uuid,
-    group_name: Option<String>,
-    group_ref: String,
-}
-
-/// The groups that lead to a room, by mapping.
+/// The names of the groups that lead to a room, by mapping.
 pub(super) async fn groups(visit: &Visit, room: Uuid) -> Result<BTreeMap<Uuid, String>, Failure> {
-    let mappings: Page<Mapped> = visit.get(format!("/mappings?room={room}&limit=500")).await?;
-    let name = |one: Mapped| (one.id, one.group_name.unwrap_or(one.group_ref));
-    Ok(mappings.items.into_iter().map(name).collect())
+    let mappings = Mapping::of_room(visit, room).await?;
+    Ok(mappings
+        .iter()
+        .map(|one| (one.id, one.name().to_owned()))
+        .collect())
 }
 
 #[derive(Template)]
