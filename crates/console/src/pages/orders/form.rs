@@ -5,18 +5,17 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Order;
 use super::show::again;
+use super::{Order, logo};
 use crate::frame::Frame;
 use crate::html::{Badge, Tone};
 use crate::render::page_after;
 use crate::visit::{Site, Visit, segment};
-use crate::{Call, Content, Failure, Posted};
+use crate::{Failure, File, Posted};
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
@@ -225,43 +224,33 @@ fn wrong_number() -> Failure {
 }
 
 async fn new(visit: Visit) -> Result<Response, Failure> {
-    let fields = Fields::of_query(&visit);
-    let checked = match fields.is_empty() {
-        true => None,
-        false => Some(check(&visit, &fields, None).await?),
-    };
-    show(&visit, fields, None, checked, None).await
+    let asked = Fields::of_query(&visit);
+    if asked.is_empty() {
+        return show(&visit, asked, None, None, None).await;
+    }
+    checked(&visit, asked, None).await
 }
 
 async fn edit(visit: Visit, Path(order): Path<String>) -> Result<Response, Failure> {
     let asked = Fields::of_query(&visit);
     if !asked.is_empty() {
-        let checked = check(&visit, &asked, Some(&order)).await?;
-        return show(&visit, asked, Some(order), Some(checked), None).await;
+        return checked(&visit, asked, Some(order)).await;
     }
     let found: Order = visit.get(format!("/orders/{}", segment(&order))).await?;
     show(&visit, Fields::of_order(&found), Some(order), None, None).await
 }
 
 async fn create(visit: Visit, posted: Posted<Fields>) -> Result<Response, Failure> {
-    let logo = logo(&posted);
     let fields = posted.form;
     if !fields.check.is_empty() {
-        let checked = check(&visit, &fields, None).await?;
-        return show(&visit, fields, None, Some(checked), None).await;
+        return checked(&visit, fields, None).await;
     }
     let made = match fields.body(!visit.is(usher_core::Role::Requester)) {
         Ok(body) => visit.post::<Order>("/orders", body, posted.once).await,
         Err(failure) => Err(failure),
     };
     match made {
-        Ok(order) => {
-            let at = format!("/orders/{}", order.id);
-            match keep_logo(&visit, &at, logo).await {
-                Ok(()) => Ok(visit.done(&at, "order-made")),
-                Err(failure) => again(&visit, &order.id.to_string(), failure).await,
-            }
-        }
+        Ok(order) => kept(&visit, &order.id.to_string(), posted.files, "order-made").await,
         Err(failure) => show(&visit, fields, None, None, Some(&failure.refusal()?)).await,
     }
 }
@@ -271,46 +260,36 @@ async fn change(
     Path(order): Path<String>,
     posted: Posted<Fields>,
 ) -> Result<Response, Failure> {
-    let logo = logo(&posted);
     let fields = posted.form;
     if !fields.check.is_empty() {
-        let checked = check(&visit, &fields, Some(&order)).await?;
-        return show(&visit, fields, Some(order), Some(checked), None).await;
+        return checked(&visit, fields, Some(order)).await;
     }
     let at = format!("/orders/{}", segment(&order));
     let changed = match fields.body(false) {
-        Ok(body) => visit.write(Method::PATCH, &at, body, posted.once).await,
+        Ok(body) => visit.write(Method::PATCH, at, body, posted.once).await,
         Err(failure) => Err(failure),
     };
     match changed {
-        Ok(_) => match keep_logo(&visit, &at, logo).await {
-            Ok(()) => Ok(visit.done(&at, "order-changed")),
-            Err(failure) => again(&visit, &order, failure).await,
-        },
+        Ok(_) => kept(&visit, &order, posted.files, "order-changed").await,
         Err(failure) => show(&visit, fields, Some(order), None, Some(&failure.refusal()?)).await,
     }
 }
 
-fn logo(posted: &Posted<Fields>) -> Option<Bytes> {
-    posted
-        .files
-        .iter()
-        .find(|file| file.field == "logo")
-        .map(|file| file.bytes.clone())
+/// On to the order's page. A logo that is refused does not undo the order: its page says why, and takes another.
+async fn kept(visit: &Visit, order: &str, files: Vec<File>, word: &str) -> Result<Response, Failure> {
+    let at = format!("/orders/{}", segment(order));
+    if let Some(logo) = logo::chosen(files)
+        && let Err(failure) = visit.call(logo::put(&at, logo)).await
+    {
+        return again(visit, order, failure).await;
+    }
+    Ok(visit.done(&at, word))
 }
 
-/// A logo that is refused does not undo the order: its page says why, and takes another.
-async fn keep_logo(visit: &Visit, order: &str, logo: Option<Bytes>) -> Result<(), Failure> {
-    if let Some(bytes) = logo {
-        visit
-            .call(Call::new(
-                Method::PUT,
-                format!("{order}/logo"),
-                Content::Bytes(bytes),
-            ))
-            .await?;
-    }
-    Ok(())
+/// The form with what a check finds of it.
+async fn checked(visit: &Visit, fields: Fields, order: Option<String>) -> Result<Response, Failure> {
+    let found = check(visit, &fields, order.as_deref()).await?;
+    show(visit, fields, order, Some(found), None).await
 }
 
 async fn check(visit: &Visit, fields: &Fields, order: Option<&str>) -> Result<Vec<Finding>, Failure> {

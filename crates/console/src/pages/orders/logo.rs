@@ -4,13 +4,14 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::visit::{Site, Visit, segment};
-use crate::{Call, Content, Failure, Posted};
+use crate::{Call, Content, Failure, File, Posted};
 
 /// What a browser may do with a picture that somebody sent: show it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -55,15 +56,21 @@ async fn keep(visit: Visit, Path(order): Path<String>, posted: Posted<Kept>) -> 
             Call::write(Method::DELETE, format!("{at}/logo"), json!({})),
         )
     } else {
-        let file = posted.files.into_iter().find(|file| file.field == "logo");
-        let bytes = file.map(|file| file.bytes).unwrap_or_default();
-        (
-            "logo-kept",
-            Call::new(Method::PUT, format!("{at}/logo"), Content::Bytes(bytes)),
-        )
+        ("logo-kept", put(&at, chosen(posted.files).unwrap_or_default()))
     };
     match visit.call(call).await {
         Ok(_) => Ok(visit.done(&at, word)),
         Err(failure) => super::show::again(&visit, &order, failure).await,
     }
+}
+
+/// The picture among the files of a form.
+pub(super) fn chosen(files: Vec<File>) -> Option<Bytes> {
+    let file = files.into_iter().find(|file| file.field == "logo");
+    file.map(|file| file.bytes)
+}
+
+/// Keeps a picture with the order at this path.
+pub(super) fn put(order: &str, picture: Bytes) -> Call {
+    Call::new(Method::PUT, format!("{order}/logo"), Content::Bytes(picture))
 }
