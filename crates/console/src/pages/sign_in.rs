@@ -47,24 +47,9 @@ pub struct SignInMessage {
 /// The page, with this status.
 #[must_use]
 pub fn sign_in(status: StatusCode, shown: SignIn) -> Response {
-    let SignIn {
-        organisation,
-        providers,
-        local,
-        next,
-        csrf,
-        name,
-        message,
-    } = shown;
     let template = SignInPage {
         assets: assets(),
-        organisation,
-        providers,
-        local,
-        next,
-        csrf,
-        name,
-        message,
+        shown,
     };
     let mut response = page_with(status, &template);
     guard(&mut response);
@@ -75,11 +60,5 @@ pub fn sign_in(status: StatusCode, shown: SignIn) -> Response {
 #[template(path = "sign_in.html")]
 struct SignInPage {
     assets: &'static Assets,
-    organisation: String,
-    providers: Vec<Provider>,
-    local: bool,
-    next: String,
-    csrf: String,
-    name: String,
-    message: Option<SignInMessage>,
+    shown: SignIn,
 }
