@@ -59,7 +59,7 @@ async fn perform(call: &Call, operation: BulkCall) -> BulkOutcome {
         (BulkMethod::Delete, false) => groups::delete(call, &id, inputs).await,
     };
     match result {
-        Err(Failure { error, .. }) => BulkOutcome::failure(error, place),
+        Err(failure) => BulkOutcome::failure(failure.into_error(), place),
         Ok(answer) => {
             let outcome = BulkOutcome::success(answer.status.as_u16());
             match (answer.about, place) {

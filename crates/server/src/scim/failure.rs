@@ -14,6 +14,8 @@ use crate::access::AccessError;
 pub(super) struct Failure {
     pub(super) error: ScimError,
     header: Option<(header::HeaderName, HeaderValue)>,
+    /// What the database said. It is logged when the failure is answered: a unit that fails may run again.
+    cause: Option<Box<StorageError>>,
 }
 
 impl Failure {
@@ -23,6 +25,7 @@ impl Failure {
         Self {
             error,
             header: Some((header::ALLOW, HeaderValue::from_static(allowed))),
+            cause: None,
         }
     }
 
@@ -31,15 +34,42 @@ impl Failure {
         Self {
             error: ScimError::unavailable(detail),
             header: Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            cause: None,
         }
     }
 
+    fn because(self, cause: StorageError) -> Self {
+        Self {
+            cause: Some(Box::new(cause)),
+            ..self
+        }
+    }
+
+    /// The error, for an answer in which it is one of several.
+    pub(super) fn into_error(self) -> ScimError {
+        self.log();
+        self.error
+    }
+
     pub(super) fn into_response(self) -> Response {
+        self.log();
         let mut response = error_response(&self.error);
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }
         response
+    }
+
+    fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let error = crate::logging::chain(&**cause);
+        match **cause {
+            StorageError::Busy | StorageError::Full | StorageError::Closed => {
+                tracing::error!(error, "the database takes no work");
+            }
+            StorageError::Unavailable { .. } => tracing::error!(error, "the database is away"),
+            _ => tracing::error!(error, "the database failed"),
+        }
     }
 }
 
@@ -56,7 +86,11 @@ pub(crate) fn error_response(error: &ScimError) -> Response {
 
 impl From<ScimError> for Failure {
     fn from(error: ScimError) -> Self {
-        Self { error, header: None }
+        Self {
+            error,
+            header: None,
+            cause: None,
+        }
     }
 }
 
@@ -68,6 +102,7 @@ impl From<AccessError> for Failure {
             AccessError::Throttled => Self {
                 error: ScimError::too_many_requests(detail),
                 header: Some((header::RETRY_AFTER, HeaderValue::from_static("60"))),
+                cause: None,
             },
             refused if refused.is_forbidden() => ScimError::forbidden(detail).into(),
             _ => Self {
@@ -76,6 +111,7 @@ impl From<AccessError> for Failure {
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"SCIM\""),
                 )),
+                cause: None,
             },
         }
     }
@@ -104,26 +140,19 @@ impl From<StorageError> for Failure {
                     .into()
             }
             StorageError::NulInText => ScimError::invalid_value(error.to_string()).into(),
-            StorageError::Busy | StorageError::Full | StorageError::Closed => {
-                tracing::error!(error = %crate::logging::chain(&error), "the database takes no work");
-                Self::busy(
-                    "the service cannot store changes at the moment; nothing was changed, try again later",
-                )
-            }
-            StorageError::Unavailable { outcome_unknown, .. } => {
-                tracing::error!(error = %crate::logging::chain(&error), "the database is away");
-                Self::busy(match outcome_unknown {
-                    false => "the database is not available; nothing was changed, try again later",
-                    true => {
-                        "the database went away while the change was stored: it was kept as a whole or not at all; \
-                         try again later"
-                    }
-                })
-            }
-            error => {
-                tracing::error!(error = %crate::logging::chain(&error), "the database failed");
-                ScimError::internal().into()
-            }
+            StorageError::Busy | StorageError::Full | StorageError::Closed => Self::busy(
+                "the service cannot store changes at the moment; nothing was changed, try again later",
+            )
+            .because(error),
+            StorageError::Unavailable { outcome_unknown, .. } => Self::busy(match outcome_unknown {
+                false => "the database is not available; nothing was changed, try again later",
+                true => {
+                    "the database went away while the change was stored: it was kept as a whole or not at all; \
+                     try again later"
+                }
+            })
+            .because(error),
+            error => Self::from(ScimError::internal()).because(error),
         }
     }
 }
