@@ -3,6 +3,7 @@
 use usher_core::{SourceGroupId, SourceUserId, Timestamp};
 use usher_scim::compare::fold;
 
+use super::or_start;
 use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// What Usher keeps of a group of a source, without its members.
@@ -99,8 +100,7 @@ pub async fn page(
     let sql = select_group!(
         "FROM source_group g WHERE g.source_id = $1 AND g.id > $2 AND g.gone_us IS NULL ORDER BY g.id LIMIT $3"
     );
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
-    many(tx, sql, &[source.into(), after, limit.into()]).await
+    many(tx, sql, &[source.into(), or_start(after), limit.into()]).await
 }
 
 /// How many live groups a source has.
@@ -213,13 +213,12 @@ pub async fn members(
     after: Option<SourceUserId>,
     limit: u32,
 ) -> Result<Vec<Member>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.user_id, coalesce(u.display_name, u.user_name)
              FROM group_member m JOIN source_user u ON u.id = m.user_id
              WHERE m.group_id = $1 AND m.user_id > $2 AND m.sides <> 2 ORDER BY m.user_id LIMIT $3",
-            &[group.into(), after, limit.into()],
+            &[group.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter()
@@ -256,13 +255,12 @@ pub async fn all_members(
     after: Option<SourceUserId>,
     limit: u32,
 ) -> Result<Vec<Member>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.user_id, coalesce(u.display_name, u.user_name)
              FROM group_member m JOIN source_user u ON u.id = m.user_id
              WHERE m.group_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3",
-            &[group.into(), after, limit.into()],
+            &[group.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter()

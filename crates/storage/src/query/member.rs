@@ -2,6 +2,7 @@
 
 use usher_core::{PersonId, SourceGroupId, SourceUserId, Timestamp};
 
+use super::or_start;
 use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// Adds those as members who are live users of the group's source; answers those that were not there.
@@ -251,12 +252,11 @@ pub async fn people(
     after: Option<SourceUserId>,
     limit: u32,
 ) -> Result<Vec<(SourceUserId, PersonId)>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT m.user_id, u.person_id FROM group_member m JOIN source_user u ON u.id = m.user_id
              WHERE m.group_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3",
-            &[group.into(), after, limit.into()],
+            &[group.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()

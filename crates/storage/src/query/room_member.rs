@@ -3,6 +3,7 @@
 use usher_core::{MembershipId, PersonId, RoomId, Timestamp};
 
 use super::membership::{MembershipRow, membership_row};
+use super::or_start;
 use crate::{StorageError, Tx, Value};
 
 /// A member's names, to search in.
@@ -23,14 +24,13 @@ pub async fn names(
     after: Option<PersonId>,
     limit: u32,
 ) -> Result<Vec<NamedMember>, StorageError> {
-    let after = after.map_or(Value::Uuid(uuid::Uuid::nil()), Value::from);
     let rows = tx
         .query(
             "SELECT p.id, p.email, p.display_name
              FROM (SELECT m.person_id FROM membership m WHERE m.room_id = $1 AND m.active = 1 AND m.person_id > $2
                    ORDER BY m.person_id LIMIT $3) c
              CROSS JOIN person p ON p.id = c.person_id ORDER BY p.id",
-            &[room.into(), after, limit.into()],
+            &[room.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter()
