@@ -69,6 +69,12 @@ pub const SQLITE: &[Migration] = &[
         sql: include_str!("../migrations/sqlite/0007_manual_members.sql"),
         needs: 0,
     },
+    Migration {
+        version: 8,
+        name: "last_word",
+        sql: include_str!("../migrations/sqlite/0008_last_word.sql"),
+        needs: 0,
+    },
 ];
 
 /// The schema for PostgreSQL.
@@ -113,6 +119,12 @@ pub const POSTGRES: &[Migration] = &[
         version: 7,
         name: "manual_members",
         sql: include_str!("../migrations/postgres/0007_manual_members.sql"),
+        needs: 0,
+    },
+    Migration {
+        version: 8,
+        name: "last_word",
+        sql: include_str!("../migrations/postgres/0008_last_word.sql"),
         needs: 0,
     },
 ];

@@ -55,7 +55,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ),
     (
         "SELECT max(modified_us) AS at FROM source_user",
-        "looks at a whole source on purpose, when a human asks for it or freezes it",
+        "looks at all groups of a source, which are few beside its accounts; an index would be written with every member",
     ),
     (
         "FROM source_group g CROSS JOIN group_member m ON m.group_id = g.id JOIN source_user u",
