@@ -16,6 +16,7 @@ pub mod job;
 pub mod jwt_key;
 pub mod keyring;
 pub mod lock;
+mod lookup;
 pub mod mail;
 pub mod mapping;
 pub mod member;

@@ -1,7 +1,9 @@
 //! No statement reads a whole table that grows with users, members, memberships or events: on large tables, the engine is
-//! asked how it would run each statement that the source has.
+//! asked how it would run each statement that the source has, and those that are put together at run time.
 
+mod built;
 mod fill;
+mod reach;
 mod source;
 
 use usher_storage::{Storage, StorageConfig, StorageError};
@@ -119,13 +121,20 @@ async fn no_statement_reads_a_whole_table_that_grows() {
             complaints.push(complaint(written, &format!("{scans:?}\n{}", plan.join("\n"))));
         }
     }
+    let count = statements.len();
+    complaints.extend(built::complaints(&world, &storage).await);
     assert!(
         complaints.is_empty(),
-        "{} of {}:\n\n{}",
+        "{} beside {}:\n\n{}",
         complaints.len(),
-        statements.len(),
+        count,
         complaints.join("\n\n")
     );
+}
+
+#[test]
+fn one_place_puts_statements_together() {
+    assert_eq!(source::files_with("query_built"), ["directory.rs"]);
 }
 
 fn complaint(written: &Written, what: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A statement and where it is written.
 #[derive(Debug, Clone)]
@@ -11,15 +11,19 @@ pub(super) struct Written {
     pub(super) sql: String,
 }
 
+/// The files of `src/query` that have a word.
+pub(super) fn files_with(word: &str) -> Vec<String> {
+    let has = |path: &&PathBuf| {
+        let source = fs::read_to_string(path).unwrap();
+        tokens(&source).iter().any(|token| token.text() == word)
+    };
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    files().iter().filter(has).map(name).collect()
+}
+
 /// The statements of `src/query`, those that are put together by `select_…!` macros included.
 pub(super) fn statements() -> Vec<Written> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/query");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    files.sort();
-    files
+    files()
         .iter()
         .flat_map(|path| {
             let file = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -30,6 +34,16 @@ pub(super) fn statements() -> Vec<Written> {
             })
         })
         .collect()
+}
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/query");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    files
 }
 
 /// The statements of one file, tests excluded.
@@ -74,7 +88,7 @@ fn of_source(source: &str) -> Vec<String> {
     }
     found.retain(|text| {
         let first = text.split_ascii_whitespace().next().unwrap_or_default();
-        ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "LOCK"].contains(&first) && text.contains(' ')
+        ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "LOCK"].contains(&first) && text.trim().contains(' ')
     });
     found
 }
