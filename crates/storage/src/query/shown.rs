@@ -32,8 +32,7 @@ macro_rules! select_shown {
             concat!(
                 "SELECT u.id, u.version, u.created_us, u.modified_us, u.resource, g.id, g.display_name FROM source_user u
                  LEFT JOIN group_member m ON m.user_id = u.id AND m.sides <> 2 LEFT JOIN source_group g ON g.id = m.group_id WHERE ",
-                $which,
-                " ORDER BY m.group_id"
+                $which
             ),
         )
     };
@@ -84,6 +83,8 @@ async fn read(
                 groups.push((group, row.get(6)?));
             }
         }
+        // A database would set up a sorter for what is mostly one row, or none.
+        groups.sort_unstable_by_key(|(group, _): &(SourceGroupId, String)| *group);
     }
     Ok(Some(ShownUser {
         id: first.get(0)?,
