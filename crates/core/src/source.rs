@@ -1,5 +1,6 @@
 //! The name of a source.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -48,6 +49,13 @@ impl SourceName {
 impl fmt::Display for SourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A map by names is asked with a text.
+impl Borrow<str> for SourceName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,20 +1,24 @@
 //! What every request passes first and every answer last: request id, log line, metrics, time limit, panics, headers.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use tracing::Instrument;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use usher_scim::ScimError;
 
 use crate::client::{Client, see_through};
-use crate::{AppState, api, metrics, scim};
+use crate::{AppState, api, logging, metrics, scim};
 
 /// The id of a request, in logs, answers and the history of what it changed.
 #[derive(Debug, Clone)]
@@ -23,14 +27,24 @@ pub struct RequestId(pub Arc<str>);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_ID: usize = 128;
 
-/// Passes a request on, with its id.
+/// Passes a request on, with its id, which is on every line that is logged meanwhile.
 pub(crate) async fn edge<F: Future<Output = Response>>(
     state: &AppState,
+    request: Request,
+    inner: impl FnOnce(Request, RequestId) -> F,
+) -> Response {
+    let id = request_id(&request);
+    let answer = pass(state, request, Arc::clone(&id), inner);
+    logging::with_request(id, answer).await
+}
+
+async fn pass<F: Future<Output = Response>>(
+    state: &AppState,
     mut request: Request,
+    id: Arc<str>,
     inner: impl FnOnce(Request, RequestId) -> F,
 ) -> Response {
     let started = Instant::now();
-    let id = request_id(&request);
     let method = request.method().clone();
     let uri = request.uri().clone();
     // The query is left out: filters hold personal data.
@@ -41,22 +55,21 @@ pub(crate) async fn edge<F: Future<Output = Response>>(
     }
     let is_https = area == Area::Other && Client::of(state, request.extensions()).is_https;
 
-    let span = tracing::info_span!("request", request.id = %id);
     let limit = state.config.server.request_timeout.duration();
-    let answer = inner(request, RequestId(Arc::clone(&id)));
-    let answer = AssertUnwindSafe(tokio::time::timeout(limit, answer)).catch_unwind();
-    let mut response = match answer.instrument(span.clone()).await {
+    // Boxed once: what follows would move all of it, each time.
+    let answer = Box::pin(inner(request, RequestId(Arc::clone(&id))));
+    let mut response = match within(limit, AssertUnwindSafe(answer).catch_unwind()).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_elapsed)) => {
-            span.in_scope(|| tracing::warn!(%method, path, "the request took too long"));
-            let detail = "the request took too long; try again later";
-            failure(area, StatusCode::SERVICE_UNAVAILABLE, detail, (path, &id))
-        }
-        Err(panic) => {
+        Ok(Err(panic)) => {
             let message = panic_message(&*panic);
-            span.in_scope(|| tracing::error!(%method, path, panic = message, "a handler panicked"));
+            tracing::error!(%method, path, panic = message, "a handler panicked");
             let detail = "the server could not complete the request; nothing was changed, try again";
             failure(area, StatusCode::INTERNAL_SERVER_ERROR, detail, (path, &id))
+        }
+        Err(_elapsed) => {
+            tracing::warn!(%method, path, "the request took too long");
+            let detail = "the request took too long; try again later";
+            failure(area, StatusCode::SERVICE_UNAVAILABLE, detail, (path, &id))
         }
     };
 
@@ -72,11 +85,18 @@ pub(crate) async fn edge<F: Future<Output = Response>>(
     let status = response.status();
     let elapsed = started.elapsed();
     metrics::count_request(area, status, elapsed);
-    span.in_scope(|| {
-        let (status, micros) = (status.as_u16(), elapsed.as_micros());
-        tracing::debug!(%method, path, status, micros, "answered");
-    });
+    let (status, micros) = (status.as_u16(), elapsed.as_micros());
+    tracing::debug!(%method, path, status, micros, "answered");
     response
+}
+
+/// As [`tokio::time::timeout`], without a timer for what is there at once.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut future = pin!(future);
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => timeout(limit, future).await,
+    }
 }
 
 /// The client's id where it is fit to be written into logs, else one of our own.
@@ -159,7 +179,7 @@ fn failure(area: Area, status: StatusCode, detail: &'static str, (path, id): (&s
 
 fn finish_headers(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
-    headers.reserve(6);
+
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }

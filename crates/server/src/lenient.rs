@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use memchr::{memchr, memchr_iter, memchr3_iter};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection whose request lines are made fit for the parser.
@@ -100,8 +101,8 @@ fn encode(bytes: &[u8], places: &[usize]) -> Vec<u8> {
 #[derive(Debug, Default)]
 struct Framing {
     place: Place,
-    /// The beginning of the present header or chunk line; what is longer is of no interest.
-    line: Vec<u8>,
+    /// What came earlier of the present line.
+    begun: Vec<u8>,
     length: Option<u64>,
     chunked: bool,
 }
@@ -122,7 +123,7 @@ enum Place {
     Lost,
 }
 
-/// Enough for the names and values that matter.
+/// How much of a line is of interest: enough for the names and values that matter.
 const LINE: usize = 64;
 
 impl Framing {
@@ -139,46 +140,48 @@ impl Framing {
                     self.skip(left - some);
                 }
                 Place::RequestLine => {
-                    let end = line_end(&bytes[at..]);
-                    let line = &bytes[at..at + end.unwrap_or(bytes.len() - at)];
-                    let raw = line
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, byte)| matches!(byte, b'"' | b'<' | b'>' | b'#'));
-                    places.extend(raw.map(|(index, _)| at + index));
+                    let line = &bytes[at..][..first_line(&bytes[at..])];
+                    let raw = memchr3_iter(b'"', b'<', b'>', line).chain(memchr_iter(b'#', line));
+                    places.extend(raw.map(|index| at + index));
+                    at += line.len();
                     // Empty lines before a request line are allowed.
-                    self.remember(line);
-                    at += line.len() + usize::from(end.is_some());
-                    if end.is_some() && !self.take_line().is_empty() {
+                    if self.take_line(line, |line| !line.is_empty()) == Some(true) {
                         (self.place, self.length, self.chunked) = (Place::Header, None, false);
                     }
                 }
                 Place::Header | Place::ChunkSize | Place::Trailer => {
-                    let end = line_end(&bytes[at..]);
-                    let line = &bytes[at..at + end.unwrap_or(bytes.len() - at)];
-                    self.remember(line);
-                    at += line.len() + usize::from(end.is_some());
-                    if end.is_some() {
-                        self.end_line();
+                    let line = &bytes[at..][..first_line(&bytes[at..])];
+                    at += line.len();
+                    let (place, seen) = (self.place, (self.length, self.chunked));
+                    let ended = self.take_line(line, |line| end_line(place, seen, line));
+                    if let Some(ended) = ended {
+                        (self.place, (self.length, self.chunked)) = ended;
                     }
                 }
             }
         }
+        places.sort_unstable();
         places
     }
 
-    fn remember(&mut self, line: &[u8]) {
-        let some = line.len().min(LINE.saturating_sub(self.line.len()));
-        self.line.extend_from_slice(&line[..some]);
+    /// Looks at a line without its end, as far as it is of interest, if its end has come.
+    fn take_line<T>(&mut self, bytes: &[u8], look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let Some(rest) = bytes.strip_suffix(b"\n") else {
+            self.remember(bytes);
+            return None;
+        };
+        if self.begun.is_empty() {
+            return Some(look(trimmed(rest)));
+        }
+        self.remember(rest);
+        let seen = look(trimmed(&self.begun));
+        self.begun.clear();
+        Some(seen)
     }
 
-    /// The line without its end.
-    fn take_line(&mut self) -> Vec<u8> {
-        let mut line = std::mem::take(&mut self.line);
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        line
+    fn remember(&mut self, line: &[u8]) {
+        let some = line.len().min(LINE.saturating_sub(self.begun.len()));
+        self.begun.extend_from_slice(&line[..some]);
     }
 
     fn skip(&mut self, left: u64) {
@@ -189,53 +192,65 @@ impl Framing {
             _ => Place::ChunkSize,
         };
     }
-
-    fn end_line(&mut self) {
-        let line = self.take_line();
-        self.place = match self.place {
-            Place::Header if line.is_empty() => match (self.chunked, self.length) {
-                (true, None) => Place::ChunkSize,
-                (false, Some(length)) if length > 0 => Place::Body(length),
-                (false, _) => Place::RequestLine,
-                (true, Some(_)) => Place::Lost,
-            },
-            Place::Header => self.header(&line),
-            Place::ChunkSize => chunk_size(&line).map_or(Place::Lost, |size| match size {
-                0 => Place::Trailer,
-                size => size.checked_add(2).map_or(Place::Lost, Place::Chunk),
-            }),
-            Place::Trailer if line.is_empty() => Place::RequestLine,
-            other => other,
-        };
-    }
-
-    fn header(&mut self, line: &[u8]) -> Place {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            return Place::Header;
-        };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if name.eq_ignore_ascii_case(b"content-length") {
-            let length = std::str::from_utf8(value)
-                .ok()
-                .and_then(|value| value.parse().ok());
-            if length.is_none() || self.length.is_some() {
-                return Place::Lost;
-            }
-            self.length = length;
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Place::Lost;
-            }
-            self.chunked = true;
-        } else if name.eq_ignore_ascii_case(b"upgrade") {
-            return Place::Lost;
-        }
-        Place::Header
-    }
 }
 
-fn line_end(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n')
+/// What the header says of the body: its length, and whether it comes in chunks.
+type Said = (Option<u64>, bool);
+
+/// What follows a line.
+fn end_line(place: Place, (length, chunked): Said, line: &[u8]) -> (Place, Said) {
+    let next = match place {
+        Place::Header if line.is_empty() => match (chunked, length) {
+            (true, None) => Place::ChunkSize,
+            (false, Some(length)) if length > 0 => Place::Body(length),
+            (false, _) => Place::RequestLine,
+            (true, Some(_)) => Place::Lost,
+        },
+        Place::Header => return header((length, chunked), line),
+        Place::ChunkSize => chunk_size(line).map_or(Place::Lost, |size| match size {
+            0 => Place::Trailer,
+            size => size.checked_add(2).map_or(Place::Lost, Place::Chunk),
+        }),
+        Place::Trailer if line.is_empty() => Place::RequestLine,
+        other => other,
+    };
+    (next, (length, chunked))
+}
+
+fn header(said: Said, line: &[u8]) -> (Place, Said) {
+    let (mut length, mut chunked) = said;
+    let Some(colon) = memchr(b':', line) else {
+        return (Place::Header, said);
+    };
+    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    if name.eq_ignore_ascii_case(b"content-length") {
+        let fresh = std::str::from_utf8(value)
+            .ok()
+            .and_then(|value| value.parse().ok());
+        if fresh.is_none() || length.is_some() {
+            return (Place::Lost, said);
+        }
+        length = fresh;
+    } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        if chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return (Place::Lost, said);
+        }
+        chunked = true;
+    } else if name.eq_ignore_ascii_case(b"upgrade") {
+        return (Place::Lost, said);
+    }
+    (Place::Header, (length, chunked))
+}
+
+/// How long the first line is with its end, or what came of it.
+fn first_line(bytes: &[u8]) -> usize {
+    memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1)
+}
+
+/// A line without a carriage return at its end, and without what is of no interest.
+fn trimmed(line: &[u8]) -> &[u8] {
+    let line = &line[..line.len().min(LINE)];
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn chunk_size(line: &[u8]) -> Option<u64> {

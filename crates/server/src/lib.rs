@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod access;
+mod alarm;
 pub mod api;
 mod apply;
 pub mod cli;

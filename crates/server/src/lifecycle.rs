@@ -11,15 +11,15 @@ use axum::response::Response;
 use http::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt};
 
+use crate::alarm::Alarm;
 use crate::lenient::Lenient;
 use crate::tls::Tls;
 
@@ -35,15 +35,10 @@ pub(crate) struct Limits {
     pub(crate) grace: Duration,
 }
 
-/// What answers requests: a router, or the whole application.
-pub(crate) trait Answering:
-    Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static
-{
-}
-
-impl<S> Answering for S where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static
-{
+/// What answers requests: the whole application, or a test's router.
+pub(crate) trait Answering: Clone + Send + 'static {
+    /// Answers a request.
+    fn answer(self, request: Request<Body>) -> impl Future<Output = Response> + Send;
 }
 
 /// Serves until `stopping` is cancelled, then until running requests are done, the grace is over, or `dropping` is
@@ -55,9 +50,7 @@ pub(crate) async fn serve<S: Answering>(
     limits: Limits,
     stopping: &CancellationToken,
     dropping: &CancellationToken,
-) where
-    S::Future: Send,
-{
+) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
@@ -121,10 +114,7 @@ fn connection<S: Answering>(
     peer: SocketAddr,
     service: S,
     header_timeout: Duration,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + 'static
-where
-    S::Future: Send,
-{
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + 'static {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         // Most requests have no body, and need no box for it.
@@ -132,10 +122,11 @@ where
             true => Body::empty(),
             false => Body::new(body),
         };
-        service.clone().oneshot(request.map(body))
+        let answer = service.clone().answer(request.map(body));
+        async { Ok::<_, Infallible>(answer.await) }
     });
     hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Alarm::default())
         .header_read_timeout(header_timeout)
         .serve_connection(TokioIo::new(Lenient::new(stream)), service)
 }
@@ -191,6 +182,14 @@ impl Signals {
 
     async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+#[cfg(test)]
+impl Answering for axum::Router {
+    async fn answer(self, request: Request<Body>) -> Response {
+        let Ok(response) = tower::ServiceExt::oneshot(self, request).await;
+        response
     }
 }
 

@@ -23,13 +23,14 @@ mod users;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, Method, Uri, header};
+use http::request::Parts;
+use http::{Method, StatusCode, header};
 use usher_core::{SourceName, SourceState};
 use usher_scim::ScimError;
 use usher_scim::schema::{GROUP_TYPE, ResourceType, USER_TYPE};
-use usher_storage::SourceKey;
 
 use crate::access::AccessError;
 use crate::lifecycle::Peer;
@@ -55,67 +56,48 @@ pub(crate) fn is_scim_path(path: &str) -> bool {
 /// Answers every method on every such path.
 pub(crate) async fn serve(state: &AppState, request: Request, id: RequestId) -> Response {
     let started = Instant::now();
-    let heading = Heading::of(state, &request, &id);
-    match handle(state, request, id).await {
-        Ok(answer) => {
-            let response = answer.into_response();
-            heading.remember(state, started, response.status().as_u16(), None);
-            response
-        }
+    let (parts, body) = request.into_parts();
+    let (response, why) = match handle(state, &parts, body, &id).await {
+        Ok(answer) => (answer.into_response(), None),
         Err(failure) => {
             let why = failure.error.to_string();
-            heading.remember(state, started, failure.error.status, Some(why));
-            failure.into_response()
+            (failure.into_response(), Some(why))
         }
-    }
+    };
+    remember(state, &parts, &id, started, response.status(), why);
+    response
 }
 
-/// What is kept of a request to tell of it afterwards; nothing of one that names no source.
-struct Heading(Option<Kept>);
-
-struct Kept {
-    source: SourceKey,
-    method: Method,
-    uri: Uri,
-    agent: Option<HeaderValue>,
-    id: Arc<str>,
+/// Keeps what there is to tell of a request afterwards; nothing of one that names no source.
+fn remember(
+    state: &AppState,
+    parts: &Parts,
+    id: &RequestId,
+    started: Instant,
+    status: StatusCode,
+    reason: Option<String>,
+) {
+    let path = parts.uri.path();
+    let name = path
+        .strip_prefix("/scim/")
+        .and_then(|rest| rest.split('/').next());
+    let Some(source) = name.and_then(|name| state.sources.get(name)) else {
+        return;
+    };
+    state.requests.remember(&Answered {
+        source: source.key,
+        at: state.engine.now(),
+        request_id: &id.0,
+        agent: parts.headers.get(header::USER_AGENT),
+        method: parts.method.as_str(),
+        path: path.split_once("/v2").map_or(path, |(_, rest)| rest),
+        status: status.as_u16(),
+        took: started.elapsed(),
+        reason,
+    });
 }
 
-impl Heading {
-    fn of(state: &AppState, request: &Request, id: &RequestId) -> Self {
-        let name = request.uri().path().strip_prefix("/scim/");
-        let name = name.and_then(|rest| rest.split('/').next()?.parse::<SourceName>().ok());
-        let source = name.and_then(|name| state.sources.get(&name));
-        Self(source.map(|source| Kept {
-            source: source.key,
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            agent: request.headers().get(header::USER_AGENT).cloned(),
-            id: Arc::clone(&id.0),
-        }))
-    }
-
-    fn remember(&self, state: &AppState, started: Instant, status: u16, reason: Option<String>) {
-        let Some(kept) = &self.0 else {
-            return;
-        };
-        let path = kept.uri.path();
-        state.requests.remember(&Answered {
-            source: kept.source,
-            at: state.engine.now(),
-            request_id: &kept.id,
-            agent: kept.agent.as_ref(),
-            method: kept.method.as_str(),
-            path: path.split_once("/v2").map_or(path, |(_, rest)| rest),
-            status,
-            took: started.elapsed(),
-            reason,
-        });
-    }
-}
-
-async fn handle(state: &AppState, request: Request, id: RequestId) -> Result<Answer, Failure> {
-    let (parts, body) = request.into_parts();
+async fn handle(state: &AppState, parts: &Parts, body: Body, id: &RequestId) -> Result<Answer, Failure> {
     let (source, target) = target::parse(parts.uri.path())?;
     if target.is_discovery() && !parts.headers.contains_key(header::AUTHORIZATION) {
         // The same answer for every name, so that nobody learns which sources there are.
@@ -129,8 +111,8 @@ async fn handle(state: &AppState, request: Request, id: RequestId) -> Result<Ans
         return discovery::answer(state, &source, &target, parts.uri.query());
     }
     let source = configured(state, &caller.name)?;
-    let call = Call::new(state, source, id.0);
-    let inputs = Inputs::read(&call, &parts, body).await?;
+    let call = Call::new(state, source, Arc::clone(&id.0));
+    let inputs = Inputs::read(&call, parts, body).await?;
     dispatch(&call, &parts.method, target, inputs).await
 }
 
@@ -147,24 +129,25 @@ fn configured(state: &AppState, name: &SourceName) -> Result<Arc<crate::PushSour
     Ok(Arc::clone(source))
 }
 
+/// Boxed is what is large or seldom: room for each of these would be in the future of every request.
 async fn dispatch(call: &Call, method: &Method, target: Target, inputs: Inputs) -> Result<Answer, Failure> {
     match (target, method.as_str()) {
-        (Target::Users(None), "POST") => users::create(call, inputs).await,
-        (Target::Users(Some(id)), "PUT") => users::replace(call, &id, inputs).await,
-        (Target::Users(Some(id)), "PATCH") => users::patch(call, &id, inputs).await,
-        (Target::Users(Some(id)), "DELETE") => users::delete(call, &id, inputs).await,
+        (Target::Users(None), "POST") => Box::pin(users::create(call, inputs)).await,
+        (Target::Users(Some(id)), "PUT") => Box::pin(users::replace(call, &id, inputs)).await,
+        (Target::Users(Some(id)), "PATCH") => Box::pin(users::patch(call, &id, inputs)).await,
+        (Target::Users(Some(id)), "DELETE") => Box::pin(users::delete(call, &id, inputs)).await,
         (Target::Users(Some(id)), _) => users::read(call, &id, inputs).await,
-        (Target::Groups(None), "POST") => groups::create(call, inputs).await,
-        (Target::Groups(Some(id)), "PUT") => groups::replace(call, &id, inputs).await,
-        (Target::Groups(Some(id)), "PATCH") => groups::patch(call, &id, inputs).await,
-        (Target::Groups(Some(id)), "DELETE") => groups::delete(call, &id, inputs).await,
+        (Target::Groups(None), "POST") => Box::pin(groups::create(call, inputs)).await,
+        (Target::Groups(Some(id)), "PUT") => Box::pin(groups::replace(call, &id, inputs)).await,
+        (Target::Groups(Some(id)), "PATCH") => Box::pin(groups::patch(call, &id, inputs)).await,
+        (Target::Groups(Some(id)), "DELETE") => Box::pin(groups::delete(call, &id, inputs)).await,
         (Target::Groups(Some(id)), _) => groups::read(call, &id, inputs).await,
         (Target::Users(None), _) => list::by_query(call, USERS, inputs).await,
         (Target::Groups(None), _) => list::by_query(call, GROUPS, inputs).await,
-        (Target::Search(Who::Users), _) => list::by_body(call, USERS, inputs).await,
-        (Target::Search(Who::Groups), _) => list::by_body(call, GROUPS, inputs).await,
-        (Target::Search(Who::All), _) => list::by_body(call, BOTH, inputs).await,
-        (Target::Bulk, _) => bulk::run(call, inputs).await,
+        (Target::Search(Who::Users), _) => Box::pin(list::by_body(call, USERS, inputs)).await,
+        (Target::Search(Who::Groups), _) => Box::pin(list::by_body(call, GROUPS, inputs)).await,
+        (Target::Search(Who::All), _) => Box::pin(list::by_body(call, BOTH, inputs)).await,
+        (Target::Bulk, _) => Box::pin(bulk::run(call, inputs)).await,
         (Target::Me, _) => Err(Failure::from(ScimError::not_implemented(
             "/Me is not offered: the token belongs to an application, not to a user",
         ))),

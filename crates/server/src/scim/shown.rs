@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 
+use memchr::memchr2;
 use usher_scim::Projection;
 use usher_scim::schema::{GROUP_TYPE, Returned, USER_TYPE};
 use usher_scim::urn::is_urn;
@@ -144,7 +145,7 @@ impl<'t> Keys<'t> {
 fn string_end(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += text[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        at += memchr2(b'"', b'\\', &text[at..])?;
         if text[at] == b'"' {
             return Some(at);
         }
