@@ -61,15 +61,20 @@ impl Server {
         self.child.wait().expect("a child of ours can be waited for");
     }
 
-    /// Asks it to end, and waits until it has.
-    pub async fn terminate(mut self) -> (ExitStatus, Output) {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.pid().to_string()])
             .status();
         assert!(
-            asked.is_ok_and(|status| status.success()),
+            sent.is_ok_and(|status| status.success()),
             "cannot send the signal"
         );
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn terminate(mut self) -> (ExitStatus, Output) {
+        self.signal("TERM");
         let child = &mut self.child;
         let status = eventually("the server to end", || {
             let ended = child.try_wait().expect("a child of ours can be waited for");

@@ -3,21 +3,27 @@
 //! It knows nothing of the engine. What must be true it works out for itself, from the journal of the clients and from rows
 //! that it reads with its own SQL. Each judgement names everything that is wrong, and is shown to do so below.
 
+mod brake;
 mod directory;
+mod kept;
 mod reads;
 mod rooms;
 mod state;
 mod told;
+mod writes;
 
 use std::fmt;
 
 use super::journal::{Key, Said};
 
+pub use brake::brake;
 pub use directory::{Facts, directory};
+pub use kept::kept;
 pub use reads::{Read, reads};
 pub use rooms::rooms;
-pub use state::{Event, Group, Mapping, Membership, Period, State, User};
+pub use state::{Event, Group, Hold, Mapping, Membership, Period, State, User, Write};
 pub use told::{Delivery, deliveries, feed};
+pub use writes::writes;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +92,48 @@ pub enum Finding {
         event: i64,
         /// The later one.
         after: i64,
+    },
+    /// Somebody who was always in one of a room's groups did not stay in the room.
+    Interrupted {
+        /// The room.
+        room: String,
+        /// The person.
+        person: String,
+    },
+    /// What many were removed by became no hold, or several.
+    HeldTwice {
+        /// The room.
+        room: String,
+        /// How many there are.
+        holds: usize,
+    },
+    /// Somebody left whom the brake should have held.
+    NotHeld {
+        /// The room.
+        room: String,
+        /// The person.
+        person: String,
+    },
+    /// Somebody who was held and let go did not leave, or came back and left again.
+    NotFollowedOnce {
+        /// The room.
+        room: String,
+        /// The person.
+        person: String,
+    },
+    /// Two reads of a source wrote side by side.
+    WroteTogether {
+        /// One, by its id.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A read wrote after another node took over from it.
+    WroteLate {
+        /// The read, by its id.
+        run: String,
+        /// What it wrote.
+        event: i64,
     },
     /// Two nodes read a source at the same time.
     ReadTwice {

@@ -70,13 +70,35 @@ impl Fleet {
 
     /// A node is gone as by a power cut.
     pub fn kill(&mut self, node: usize) {
-        self.addresses.send_modify(|addresses| addresses[node] = None);
+        self.withdraw(node);
         self.servers[node].take().expect("the node runs").kill();
+    }
+
+    /// Nobody sends a node anything more.
+    pub fn withdraw(&self, node: usize) {
+        self.addresses.send_modify(|addresses| addresses[node] = None);
+    }
+
+    /// A node that runs is sent requests again.
+    pub fn offer(&self, node: usize) {
+        let address = self.server(node).address().to_owned();
+        self.addresses
+            .send_modify(|addresses| addresses[node] = Some(address));
+    }
+
+    /// A node sleeps, as a machine does that is moved to another host.
+    pub fn pause(&self, node: usize) {
+        self.server(node).signal("STOP");
+    }
+
+    /// A node that slept goes on, and knows nothing of it.
+    pub fn wake(&self, node: usize) {
+        self.server(node).signal("CONT");
     }
 
     /// A node is asked to end, and does: it answers what it has begun to answer.
     pub async fn stop(&mut self, node: usize) {
-        self.addresses.send_modify(|addresses| addresses[node] = None);
+        self.withdraw(node);
         let (status, output) = self.servers[node]
             .take()
             .expect("the node runs")
@@ -87,11 +109,8 @@ impl Fleet {
 
     /// A node starts again, at another address.
     pub async fn start(&mut self, node: usize) {
-        let server = self.world.serve().await;
-        let address = server.address().to_owned();
-        self.servers[node] = Some(server);
-        self.addresses
-            .send_modify(|addresses| addresses[node] = Some(address));
+        self.servers[node] = Some(self.world.serve().await);
+        self.offer(node);
     }
 
     /// All nodes that do not run start at once.
@@ -102,10 +121,8 @@ impl Fleet {
         let world = &self.world;
         let started = futures_util::future::join_all(down.iter().map(|_| world.serve())).await;
         for (node, server) in down.into_iter().zip(started) {
-            let address = server.address().to_owned();
             self.servers[node] = Some(server);
-            self.addresses
-                .send_modify(|addresses| addresses[node] = Some(address));
+            self.offer(node);
         }
     }
 

@@ -171,23 +171,10 @@ impl Client {
             .await;
     }
 
-    /// Adds or removes all of these, one by a path and several by a list.
+    /// Adds or removes all of these.
     async fn change_members(&mut self, group: String, users: &[String]) {
         let add = self.chance.below(5) < 3;
-        let operations = match users {
-            [user] if !add => json!([{ "op": "remove", "path": format!("members[value eq \"{user}\"]") }]),
-            _ => {
-                let value: Vec<Value> = users.iter().map(|user| json!({ "value": user })).collect();
-                let op = if add { "add" } else { "remove" };
-                json!([{ "op": op, "path": "members", "value": value }])
-            }
-        };
-        let member = |user: &String| {
-            let (group, user) = (group.clone(), user.clone());
-            (Key::Member { group, user }, add.into())
-        };
-        let writes = users.iter().map(member).collect();
-        self.patch(&format!("/Groups/{group}"), &operations, writes).await;
+        change_members(&mut self.scim, &self.journal, &group, users, add).await;
     }
 
     async fn rename_group(&mut self) {
@@ -211,18 +198,7 @@ impl Client {
     }
 
     async fn patch(&mut self, path: &str, operations: &Value, writes: Vec<Write>) {
-        let begun = self.journal.begin(format!("PATCH {path} {operations}"), writes);
-        // Without the members of large groups in the answer.
-        let asked = format!("{path}?attributes=displayName,userName,active");
-        let body = patch(operations);
-        let reply = self.scim.ask(Method::PATCH, &asked, Some(&body)).await;
-        if reply.is_success() {
-            begun.acknowledged();
-        } else {
-            begun.refused();
-            self.journal
-                .complain(format!("PATCH {path} {operations}: {reply:?}"));
-        }
+        change(&mut self.scim, &self.journal, path, operations, writes).await;
     }
 
     async fn delete(&mut self, path: &str, key: Key) {
@@ -237,6 +213,38 @@ impl Client {
             begun.refused();
             self.journal.complain(format!("DELETE {path}: {reply:?}"));
         }
+    }
+}
+
+/// Adds all of these to a group or removes them, one by a path and several by a list.
+pub async fn change_members(scim: &mut Way, journal: &Journal, group: &str, users: &[String], add: bool) {
+    let operations = match users {
+        [user] if !add => json!([{ "op": "remove", "path": format!("members[value eq \"{user}\"]") }]),
+        _ => {
+            let value: Vec<Value> = users.iter().map(|user| json!({ "value": user })).collect();
+            let op = if add { "add" } else { "remove" };
+            json!([{ "op": op, "path": "members", "value": value }])
+        }
+    };
+    let member = |user: &String| {
+        let (group, user) = (group.to_owned(), user.clone());
+        (Key::Member { group, user }, add.into())
+    };
+    let writes = users.iter().map(member).collect();
+    change(scim, journal, &format!("/Groups/{group}"), &operations, writes).await;
+}
+
+async fn change(scim: &mut Way, journal: &Journal, path: &str, operations: &Value, writes: Vec<Write>) {
+    let begun = journal.begin(format!("PATCH {path} {operations}"), writes);
+    // Without the members of large groups in the answer.
+    let asked = format!("{path}?attributes=displayName,userName,active");
+    let body = patch(operations);
+    let reply = scim.ask(Method::PATCH, &asked, Some(&body)).await;
+    if reply.is_success() {
+        begun.acknowledged();
+    } else {
+        begun.refused();
+        journal.complain(format!("PATCH {path} {operations}: {reply:?}"));
     }
 }
 

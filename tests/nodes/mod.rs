@@ -3,10 +3,13 @@
 
 mod chance;
 mod checker;
+mod crowd;
 mod feed;
 mod fleet;
 mod journal;
 mod load;
+mod moving;
+mod pause;
 mod provider;
 mod proxy;
 mod receiver;

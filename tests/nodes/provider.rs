@@ -1,7 +1,7 @@
 //! The identity provider that is read: its directory changes all the time, and it sees who reads and when.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::header::AUTHORIZATION;
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use usher_fakes::scim::{CLIENT_ID, CLIENT_SECRET, Habits, ScimServer};
-use usher_fakes::{Directory, Faults, IdStyle, Life};
+use usher_fakes::{Directory, Faults, IdStyle, Life, Seen};
 
 use super::chance::Chance;
 use super::checker::{Read, State};
@@ -33,6 +33,14 @@ pub struct Provider {
     /// The group's id there.
     pub group: Arc<str>,
     people: Vec<Arc<str>>,
+    woken: Arc<Mutex<Vec<Woken>>>,
+}
+
+/// A caller that slept while another one took over, and had not noticed yet.
+struct Woken {
+    caller: String,
+    from: Instant,
+    to: Instant,
 }
 
 impl Provider {
@@ -60,6 +68,7 @@ impl Provider {
             server,
             group,
             people,
+            woken: Arc::default(),
         }
     }
 
@@ -121,24 +130,40 @@ impl Provider {
         self.server.served().forget();
     }
 
+    /// Who asked last, before a moment.
+    pub fn caller(&self, before: Instant) -> Option<String> {
+        let seen = self.server.served().seen();
+        let seen = seen.iter().filter(|seen| seen.began < before);
+        seen.rev().find_map(caller)
+    }
+
+    /// A caller slept and went on at one moment, and knew at another that it does not read any more. What it asks for
+    /// between the two is no read: it is not written down.
+    pub fn had_not_noticed(&self, caller: String, from: Instant, to: Instant) {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        woken.push(Woken { caller, from, to });
+    }
+
     /// Who read, and when.
     pub fn reads(&self) -> Vec<Read> {
         let mut reads = Vec::new();
         let mut open: BTreeMap<String, Read> = BTreeMap::new();
+        let woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
         for seen in self.server.served().seen() {
-            let token = seen
-                .headers
-                .get(AUTHORIZATION)
-                .and_then(|token| token.to_str().ok());
-            let Some(caller) = token.filter(|token| token.starts_with("Bearer ")) else {
+            let Some(caller) = caller(&seen) else {
                 continue;
             };
+            let had_not_noticed =
+                |one: &Woken| one.caller == caller && one.from <= seen.began && seen.began <= one.to;
+            if woken.iter().any(had_not_noticed) {
+                continue;
+            }
             let ended = seen.ended().unwrap_or_else(Instant::now);
             if seen.path.ends_with(FIRST_REQUEST) {
-                reads.extend(open.remove(caller));
+                reads.extend(open.remove(&caller));
             }
-            let read = open.entry(caller.to_owned()).or_insert_with(|| Read {
-                caller: caller.to_owned(),
+            let read = open.entry(caller.clone()).or_insert_with(|| Read {
+                caller,
                 began: seen.began,
                 ended,
             });
@@ -171,4 +196,10 @@ impl Provider {
         });
         (here, there.unwrap_or_default())
     }
+}
+
+/// Whose access token a request has.
+fn caller(seen: &Seen) -> Option<String> {
+    let token = seen.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    token.starts_with("Bearer ").then(|| token.to_owned())
 }

@@ -13,10 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::chance::Chance;
 use super::checker::{self, Event, Facts, Finding, State};
+use super::crowd::{self, Crowd};
 use super::feed::Reader;
 use super::fleet::{Fleet, Way};
 use super::journal::Journal;
 use super::load::{Client, Ground, create_group, create_user};
+use super::moving::Moving;
 use super::provider::{Provider, SOURCE};
 use super::receiver::{self, Receiver};
 use crate::harness::{Config, Desk, Order, Source, World, eventually};
@@ -34,7 +36,7 @@ const SHARED_USERS: usize = 16;
 const SHARED_GROUPS: usize = 2;
 
 /// How many users nobody changes, for large groups.
-const CROWD: usize = 90;
+const CROWD: usize = 130;
 
 /// What the endpoints are told of: the first of everything, the second of memberships.
 const ENDPOINTS: [&[&str]; 2] = [&[], &["membership.*"]];
@@ -78,6 +80,11 @@ pub struct Rig {
     pub chance: Chance,
     /// The provider that is read.
     pub provider: Provider,
+    /// Reads that another node took over from one that slept, and the last event that there was then.
+    pub taken_over: BTreeMap<String, i64>,
+    crowd: Vec<String>,
+    let_go: Option<Crowd>,
+    moving: Option<Moving>,
     receiver: Receiver,
     endpoints: Vec<Endpoint>,
     readers: Vec<Reader>,
@@ -103,7 +110,7 @@ impl Rig {
                 provider.source(),
             ],
             storage: Some(storage),
-            more: format!("[brake]\nenabled = false\n{}", receiver::CONFIG),
+            more: format!("{}{}", crowd::CONFIG, receiver::CONFIG),
             ..Config::default()
         });
         let fleet = Fleet::new(world, NODES).await;
@@ -132,6 +139,10 @@ impl Rig {
             journal,
             chance,
             provider,
+            taken_over: BTreeMap::new(),
+            crowd: Vec::new(),
+            let_go: None,
+            moving: None,
             receiver,
             endpoints,
             source_token,
@@ -174,8 +185,10 @@ impl Rig {
         }
         let mut shared = people.join_all().await;
         let crowd = shared.split_off(SHARED_USERS);
+        self.moving = Some(Moving::open(&desk, &mut scim, &self.journal, &ada).await);
         self.own_groups = groups.drain(..CLIENTS).collect();
         self.ground = Arc::new(Ground::new(shared, groups, &crowd));
+        self.crowd = crowd;
         self.provider.forget();
     }
 
@@ -202,6 +215,12 @@ impl Rig {
     /// All clients begin, and the provider changes and is read.
     pub fn begin(&mut self) {
         self.begin_clients();
+        self.begin_reading();
+    }
+
+    /// The provider changes and is read.
+    pub fn begin_reading(&mut self) {
+        self.go_on();
         let changing = self
             .provider
             .clone()
@@ -209,9 +228,28 @@ impl Rig {
         self.load.spawn(changing);
     }
 
+    fn go_on(&mut self) {
+        if self.stop.is_cancelled() {
+            self.stop = CancellationToken::new();
+        }
+    }
+
+    /// A room with everybody whom nobody else changes, for the brake to hold.
+    pub async fn open_crowd(&mut self) -> Crowd {
+        let desk = self.fleet.world().desk(self.fleet.server(0));
+        let crowd = Crowd::open(&desk, &mut self.scim(), &self.journal, &self.crowd).await;
+        self.let_go = Some(crowd.clone());
+        crowd
+    }
+
     /// All clients begin.
     pub fn begin_clients(&mut self) {
-        self.stop = CancellationToken::new();
+        self.go_on();
+        if let Some(moving) = self.moving.clone() {
+            let (scim, journal) = (self.scim(), self.journal.clone());
+            self.load
+                .spawn(moving.run(scim, journal, self.chance.fork(3), self.stop.clone()));
+        }
         for n in 0..CLIENTS {
             let number = u64::try_from(n).expect("a small number");
             let client = Client::new(
@@ -273,6 +311,13 @@ impl Rig {
         let seen = self.seen().await;
         wrong.extend(checker::directory(&entries, &seen));
         wrong.extend(checker::rooms(&state));
+        wrong.extend(checker::writes(&state.writes, &self.taken_over));
+        if let Some(moving) = &self.moving {
+            wrong.extend(checker::kept(&state, &moving.room, &moving.people()));
+        }
+        if let Some(crowd) = &self.let_go {
+            wrong.extend(checker::brake(&state, &crowd.room, &crowd.removed));
+        }
         let taken = self.receiver.taken();
         let told: Vec<Event> = state
             .events

@@ -23,7 +23,14 @@ pub fn rooms(state: &State) -> Vec<Finding> {
         }
     }
     let wanted = wanted(state);
+    let is_held = |room: &str, person: &str| {
+        let mut open = state.holds.iter().filter(|hold| hold.state == "open");
+        open.any(|hold| hold.room == room && hold.people.contains(person))
+    };
     for ((room, person), kinds) in &inside {
+        if is_held(room, person) {
+            continue;
+        }
         if kinds.contains(&"managed") && !wanted.contains(&(room.clone(), person.clone())) {
             let (room, person) = (room.clone(), person.clone());
             findings.push(Finding::NotWanted { room, person });
@@ -177,6 +184,22 @@ mod tests {
             spoil(&mut state);
             assert_eq!(rooms(&state), expected);
         }
+    }
+
+    #[test]
+    fn whoever_is_held_may_be_inside_until_it_is_decided() {
+        let mut state = state();
+        state.members.clear();
+        state.holds = vec![super::super::Hold {
+            room: "room".into(),
+            state: "open".into(),
+            closed: None,
+            people: BTreeSet::from(["ada".into()]),
+        }];
+        assert_eq!(rooms(&state), []);
+        state.holds[0].state = "approved".into();
+        let (room, person) = pair();
+        assert_eq!(rooms(&state), [Finding::NotWanted { room, person }]);
     }
 
     #[test]

@@ -25,6 +25,15 @@ const PARKED: &str = "SELECT room_id, person_id FROM parked";
 
 const ARCHIVED: &str = "SELECT id FROM room WHERE state = 'archived'";
 
+const HOLDS: &str = "SELECT id, room_id, state, closed_us FROM hold WHERE kind = 'endings'";
+
+const HELD: &str = "SELECT hold_id, person_id FROM hold_item";
+
+/// What reads of providers wrote. A read names itself as the request.
+const WRITES: &str =
+    "SELECT r.source_id::text, r.id, e.seq FROM pull_run r JOIN change c ON c.request_id = r.id::text
+    JOIN event e ON e.change_id = c.id WHERE c.actor_kind = 'source' ORDER BY e.seq";
+
 const EVENTS: &str = "SELECT seq, kind, room_id FROM event ORDER BY seq";
 
 /// An account.
@@ -92,6 +101,30 @@ pub struct Period {
     pub to: Option<i64>,
 }
 
+/// Endings that the brake stopped.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The room.
+    pub room: String,
+    /// `open`, `approved`, `rejected`, `applied` or `released`.
+    pub state: String,
+    /// When it was decided, in microseconds.
+    pub closed: Option<i64>,
+    /// Who is in it.
+    pub people: BTreeSet<String>,
+}
+
+/// An event that a read of a provider wrote.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The source that was read.
+    pub source: String,
+    /// The read.
+    pub run: String,
+    /// The event's place in the feed.
+    pub event: i64,
+}
+
 /// An event.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -122,6 +155,10 @@ pub struct State {
     pub parked: BTreeSet<(String, String)>,
     /// Rooms that nobody is let into.
     pub archived: BTreeSet<String>,
+    /// All holds of endings there ever were.
+    pub holds: Vec<Hold>,
+    /// What reads wrote, in order.
+    pub writes: Vec<Write>,
     /// All events, in order.
     pub events: Vec<Event>,
 }
@@ -142,7 +179,31 @@ impl State {
                 .await
                 .unwrap_or_else(|error| panic!("{statement}: {error:?}"))
         };
+        let held = rows(HELD).await;
+        let people_of = |hold: &str| {
+            let people = held.iter().map(pair).filter(|(of, _)| of == hold);
+            people.map(|(_, person)| person).collect()
+        };
         Self {
+            holds: rows(HOLDS)
+                .await
+                .iter()
+                .map(|row| Hold {
+                    people: people_of(&id(row, 0)),
+                    room: id(row, 1),
+                    state: row.get(2),
+                    closed: row.get(3),
+                })
+                .collect(),
+            writes: rows(WRITES)
+                .await
+                .iter()
+                .map(|row| Write {
+                    source: row.get(0),
+                    run: id(row, 1),
+                    event: row.get(2),
+                })
+                .collect(),
             users: rows(USERS).await.iter().map(user).collect(),
             groups: rows(GROUPS).await.iter().map(group).collect(),
             members: rows(MEMBERS)
