@@ -48,7 +48,7 @@ pub(super) struct Listing {
     pub(super) sort: Option<Sort>,
     pub(super) max_scan: usize,
     projection: Projection,
-    start: Start,
+    place: Place,
     limit: usize,
 }
 
@@ -77,12 +77,24 @@ enum Start {
     After { part: usize, id: Uuid },
 }
 
+/// What a cursor says: where its page starts, and how many resources there were on all pages when the first one was shown.
+///
+/// To count them again for every page costs more than the page where there are many, and says nothing to a client that waits
+/// for the end: [RFC 9865, section 2](https://www.rfc-editor.org/rfc/rfc9865.html#section-2) asks for the accurate number of
+/// all pages, and lets those leave it out who cannot estimate it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    start: Start,
+    /// `None` on a first page, and in cursors of versions that counted each time.
+    total: Option<usize>,
+}
+
 /// A page before it is wrapped up.
 struct Shown {
     total: usize,
     resources: Vec<u8>,
     count: usize,
-    next: Option<Start>,
+    next: Option<Place>,
 }
 
 async fn list(
@@ -107,17 +119,15 @@ async fn list(
         query: &digest,
     };
     let now = Timestamp::from_microsecond(call.state.engine.now().as_micros()).unwrap_or(Timestamp::MAX);
-    let start = match &query.page {
-        Page::Index(start) => Start::Offset {
-            offset: start - 1,
-            by_cursor: false,
-        },
-        Page::FirstCursor => Start::Offset {
-            offset: 0,
-            by_cursor: true,
-        },
+    let first = |offset, by_cursor| Place {
+        start: Start::Offset { offset, by_cursor },
+        total: None,
+    };
+    let place = match &query.page {
+        Page::Index(start) => first(start - 1, false),
+        Page::FirstCursor => first(0, true),
         Page::Cursor(cursor) => {
-            Start::decode(&call.state.cursor_key.verify(&scope, cursor, now)?, types.len())?
+            Place::decode(&call.state.cursor_key.verify(&scope, cursor, now)?, types.len())?
         }
     };
     let limits = call.limits();
@@ -128,7 +138,7 @@ async fn list(
         sort: query.sort.clone(),
         max_scan: limits.max_scan,
         projection: query.projection.clone(),
-        start,
+        place,
         limit: query.page_size(limits.page_size, limits.max_page_size),
     });
     let (shown, rest) = if listing.is_by_one_value() {
@@ -261,42 +271,65 @@ impl TypePart {
     }
 }
 
-impl Start {
+/// What the parts of a cursor begin with.
+const OFFSET: u8 = 0;
+const AFTER: u8 = 1;
+const WITH_TOTAL: u8 = 2;
+
+fn number(bytes: &[u8]) -> Option<usize> {
+    usize::try_from(u64::from_be_bytes(bytes.try_into().ok()?)).ok()
+}
+
+impl Place {
     fn encode(self) -> Vec<u8> {
-        match self {
-            Self::Offset { offset, .. } => {
-                let mut bytes = vec![0];
+        let mut bytes = Vec::new();
+        if let Some(total) = self.total {
+            bytes.push(WITH_TOTAL);
+            bytes.extend_from_slice(&(total as u64).to_be_bytes());
+        }
+        match self.start {
+            Start::Offset { offset, .. } => {
+                bytes.push(OFFSET);
                 bytes.extend_from_slice(&(offset as u64).to_be_bytes());
-                bytes
             }
-            Self::After { part, id } => {
-                let mut bytes = vec![1, u8::try_from(part).unwrap_or(u8::MAX)];
+            Start::After { part, id } => {
+                bytes.extend_from_slice(&[AFTER, u8::try_from(part).unwrap_or(u8::MAX)]);
                 bytes.extend_from_slice(id.as_bytes());
-                bytes
             }
         }
+        bytes
     }
 
     fn decode(bytes: &[u8], parts: usize) -> Result<Self, ScimError> {
-        let start = match bytes {
-            [0, offset @ ..] => offset.try_into().ok().and_then(|offset| {
-                let offset = usize::try_from(u64::from_be_bytes(offset)).ok()?;
-                Some(Self::Offset {
-                    offset,
-                    by_cursor: true,
+        let place = match bytes {
+            [WITH_TOTAL, rest @ ..] => rest.split_at_checked(8).and_then(|(total, start)| {
+                let total = Some(number(total)?);
+                Some(Self {
+                    start: Start::decode(start, parts)?,
+                    total,
                 })
             }),
-            [1, part, id @ ..] if usize::from(*part) < parts => {
-                Uuid::from_slice(id).ok().map(|id| Self::After {
-                    part: usize::from(*part),
-                    id,
-                })
-            }
-            _ => None,
+            start => Start::decode(start, parts).map(|start| Self { start, total: None }),
         };
-        start.ok_or_else(|| {
+        place.ok_or_else(|| {
             ScimError::invalid_cursor("the cursor is none of ours; start again with an empty cursor")
         })
+    }
+}
+
+impl Start {
+    fn decode(bytes: &[u8], parts: usize) -> Option<Self> {
+        match bytes {
+            [OFFSET, offset @ ..] => Some(Self::Offset {
+                offset: number(offset)?,
+                by_cursor: true,
+            }),
+            [AFTER, part, id @ ..] if usize::from(*part) < parts => Some(Self::After {
+                part: usize::from(*part),
+                id: Uuid::from_slice(id).ok()?,
+            }),
+            _ => None,
+        }
     }
 
     const fn is_by_cursor(self) -> bool {
@@ -320,7 +353,7 @@ impl Listing {
         let page = pages::write(tx, &rows, &self.base, &self.projection).await?;
         let last = page.count.checked_sub(1).and_then(|index| rows.get(index));
         let next = last
-            .filter(|_| self.start.is_by_cursor() && (more || page.count < rows.len()))
+            .filter(|_| self.place.start.is_by_cursor() && (more || page.count < rows.len()))
             .map(|last| match next {
                 Next::Id => Start::After {
                     part: last.part,
@@ -330,6 +363,10 @@ impl Listing {
                     offset: offset + page.count,
                     by_cursor: true,
                 },
+            })
+            .map(|start| Place {
+                start,
+                total: Some(total),
             });
         let shown = Shown {
             total,
@@ -374,10 +411,12 @@ impl Listing {
 
     /// The database finds and orders the page. One row more than the page tells that there is another.
     async fn direct(&self, tx: &mut Tx<'_>, order: Order) -> Result<(usize, Vec<Row>, Next), Failure> {
-        let (first, after, start) = match self.start {
+        let (first, after, start) = match self.place.start {
             Start::Offset { offset, .. } => (0, None, offset),
             Start::After { part, id } => (part, Some(id), 0),
         };
+        // How many a part has is asked for the total, and to pass over the parts before an offset.
+        let known = self.place.total.filter(|_| start == 0 || self.parts.len() == 1);
         let (mut rows, mut total, mut offset) = (Vec::new(), 0, start);
         for (index, part) in self.parts.iter().enumerate() {
             let wanted = (self.limit + 1).saturating_sub(rows.len());
@@ -392,13 +431,15 @@ impl Listing {
                 count = is_all.then_some(found.len());
                 rows.extend(found);
             }
-            let count = match count {
-                Some(count) => count,
-                None => pages::count(tx, self.source, part).await?,
+            let count = match (count, known) {
+                (Some(count), _) => count,
+                (None, Some(_)) => 0,
+                (None, None) => pages::count(tx, self.source, part).await?,
             };
             offset = offset.saturating_sub(count);
             total += count;
         }
+        let total = known.unwrap_or(total);
         let next = if order == Order::Id {
             Next::Id
         } else {
@@ -409,7 +450,7 @@ impl Listing {
 
     /// Every resource that the lookup finds is looked at.
     async fn scanned(&self, tx: &mut Tx<'_>) -> Result<(usize, Vec<Row>, Next), Failure> {
-        let Start::Offset { offset, .. } = self.start else {
+        let Start::Offset { offset, .. } = self.place.start else {
             return Err(ScimError::invalid_cursor(
                 "the cursor is none of ours; start again with an empty cursor",
             )
@@ -429,4 +470,55 @@ enum Next {
     Id,
     /// After so many resources and those of this page.
     Offset(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_says_where_its_page_starts_and_how_many_there_are() {
+        let after = Start::After {
+            part: 1,
+            id: Uuid::from_u128(7),
+        };
+        let offset = Start::Offset {
+            offset: 300,
+            by_cursor: true,
+        };
+        for start in [after, offset] {
+            for total in [None, Some(0), Some(1_000_000)] {
+                let place = Place { start, total };
+                assert_eq!(Place::decode(&place.encode(), 2).expect("ours"), place);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_a_version_that_counted_each_time_leads_on() {
+        let mut old = vec![1, 0];
+        old.extend_from_slice(Uuid::from_u128(7).as_bytes());
+        let place = Place::decode(&old, 1).expect("ours");
+        let start = Start::After {
+            part: 0,
+            id: Uuid::from_u128(7),
+        };
+        assert_eq!(place, Place { start, total: None });
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        let mut of_another_type = vec![1, 1];
+        of_another_type.extend_from_slice(Uuid::nil().as_bytes());
+        for bytes in [
+            &[][..],
+            &[0],
+            &[2],
+            &[2, 0, 0, 0, 0, 0, 0, 0, 9],
+            &[3],
+            &of_another_type,
+        ] {
+            assert!(Place::decode(bytes, 1).is_err(), "{bytes:?}");
+        }
+    }
 }

@@ -275,6 +275,44 @@ async fn a_cursor_works_for_its_own_query_and_time_alone() {
 }
 
 #[tokio::test]
+async fn the_first_page_counts_and_the_cursor_carries_the_total() {
+    let world = World::new().await;
+    for n in 0..5 {
+        world.user(&format!("u{n}")).await;
+    }
+    let page = async |query: &str, cursor: &str| {
+        let list = world
+            .get(&format!("/Users?count=2&cursor={cursor}{query}"))
+            .await
+            .expect(200)
+            .json();
+        let next = list.get("nextCursor").and_then(Value::as_str);
+        (list["totalResults"].clone(), next.unwrap_or_default().to_owned())
+    };
+    for (query, came) in [("", 5), ("&sortBy=userName", 6), ("&filter=active%20eq%20true", 7)] {
+        let (total, first) = page(query, "").await;
+        assert_eq!(total, came, "{query}");
+        let (total, second) = page(query, &first).await;
+        assert_eq!(total, came, "nothing changed: {query}");
+        // Whoever counted would see one more.
+        world.user(&format!("late{came}")).await;
+        assert_eq!(page(query, &first).await.0, came, "{query}");
+        assert_eq!(page(query, &second).await.0, came, "{query}");
+        assert_eq!(page(query, "").await.0, came + 1, "{query}");
+        // Neither the number nor anything else of it can be changed.
+        for place in 0..first.len() {
+            let mut forged = first.clone().into_bytes();
+            forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).expect("text");
+            world
+                .get(&format!("/Users?count=2&cursor={forged}{query}"))
+                .await
+                .refused(400, Some("invalidCursor"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn search_by_body_is_the_same_as_by_query() {
     let world = World::new().await;
     world.user("ada").await;
