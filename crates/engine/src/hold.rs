@@ -14,7 +14,10 @@ use crate::restore::hex;
 use crate::unit::{About, Removal, Unit};
 use crate::{EngineError, EventKind};
 
-/// A hold with the names in it.
+/// So many people of a hold are looked at together.
+const CHUNK: u32 = 1_000;
+
+/// A hold with names in it.
 #[derive(Debug, Clone)]
 pub struct HoldView {
     /// The hold, with its probable cause.
@@ -23,9 +26,11 @@ pub struct HoldView {
     pub room: RoomRow,
     /// The source's name.
     pub source: String,
-    /// Who is in it, by id.
+    /// Who is in it, by id: those of the page that was asked for.
     pub people: Vec<HeldPerson>,
-    /// Names exactly these people, to be decided as one.
+    /// How many are in it.
+    pub count: u64,
+    /// Names exactly the people who are in it, to be decided as one.
     pub digest: String,
 }
 
@@ -38,15 +43,23 @@ pub struct HeldPerson {
     pub person: PersonRow,
 }
 
-/// A hold with the names in it.
+/// The page of a hold that has everybody on it.
+pub const EVERYBODY: (Option<PersonId>, u32) = (None, u32::MAX);
+
+/// A hold with the names in it after one of them, at most so many.
 ///
 /// # Errors
 /// [`EngineError::NotFound`].
-pub async fn view(tx: &mut Tx<'_>, id: HoldId) -> Result<HoldView, EngineError> {
+pub async fn view(
+    tx: &mut Tx<'_>,
+    id: HoldId,
+    (after, limit): (Option<PersonId>, u32),
+) -> Result<HoldView, EngineError> {
     let hold = query::hold::by_id(tx, id)
         .await?
         .ok_or_else(|| EngineError::not_found("hold", id))?;
-    let items = query::hold::items(tx, id).await?;
+    let (digest, count) = digest_of(tx, &hold).await?;
+    let items = query::hold::items_after(tx, id, after, limit).await?;
     let mut names: BTreeMap<PersonId, PersonRow> =
         query::person::by_ids(tx, items.iter().map(|item| item.person).collect::<Vec<_>>())
             .await?
@@ -59,7 +72,6 @@ pub async fn view(tx: &mut Tx<'_>, id: HoldId) -> Result<HoldView, EngineError> 
     let source = query::source::by_key(tx, hold.source)
         .await?
         .map_or_else(String::new, |source| source.name);
-    let digest = digest(&hold, &items);
     let people = items
         .into_iter()
         .filter_map(|item| {
@@ -72,8 +84,23 @@ pub async fn view(tx: &mut Tx<'_>, id: HoldId) -> Result<HoldView, EngineError> 
         room,
         source,
         people,
+        count,
         digest,
     })
+}
+
+/// The digest of a hold, and how many are in it; no more than [`CHUNK`] of them are in memory.
+async fn digest_of(tx: &mut Tx<'_>, hold: &HoldRow) -> Result<(String, u64), EngineError> {
+    let (mut digest, mut count, mut after) = (HoldDigest::of(hold), 0, None);
+    loop {
+        let items = query::hold::items_after(tx, hold.id, after, CHUNK).await?;
+        digest.add(&items);
+        count += items.len() as u64;
+        match items.last() {
+            Some(last) if items.len() == CHUNK as usize => after = Some(last.person),
+            _ => return Ok((digest.finish(), count)),
+        }
+    }
 }
 
 impl Unit<'_, '_> {
@@ -243,12 +270,31 @@ enum Undecided {
 }
 
 fn digest(hold: &HoldRow, items: &[HoldItem]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(hold.id.as_uuid().as_bytes());
-    for item in items {
-        hash.update(item.person.as_uuid().as_bytes());
-        hash.update(item.membership.map_or([0; 16], |id| *id.as_uuid().as_bytes()));
-        hash.update(item.reason.as_bytes());
+    let mut digest = HoldDigest::of(hold);
+    digest.add(items);
+    digest.finish()
+}
+
+/// A digest of those in a hold, in the order of their ids.
+struct HoldDigest(Sha256);
+
+impl HoldDigest {
+    fn of(hold: &HoldRow) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(hold.id.as_uuid().as_bytes());
+        Self(hash)
     }
-    hex(&hash.finalize())
+
+    fn add(&mut self, items: &[HoldItem]) {
+        for item in items {
+            self.0.update(item.person.as_uuid().as_bytes());
+            self.0
+                .update(item.membership.map_or([0; 16], |id| *id.as_uuid().as_bytes()));
+            self.0.update(item.reason.as_bytes());
+        }
+    }
+
+    fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
 }

@@ -14,11 +14,11 @@ use crate::frame::Frame;
 use crate::html::{Badge, Length, Pager, PersonName, RoomName, Tone, word};
 use crate::pages::fields::Confirmation;
 use crate::render::{page, page_after};
-use crate::visit::{Site, Visit, segment};
+use crate::visit::{Site, Visit, query, segment};
 use crate::{Failure, Posted};
 
-/// People of a hold who are shown; a hold is decided as one, whoever is in it.
-const SHOWN: usize = 200;
+/// People of a hold who are shown on a page; a hold is decided as one, whoever is in it.
+const SHOWN: &str = "200";
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
@@ -49,6 +49,9 @@ struct Details {
     hold: Hold,
     digest: String,
     people: Vec<Held>,
+    #[serde(default)]
+    next: Option<String>,
+    count: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,14 +120,9 @@ struct Show {
     hold: Hold,
     digest: String,
     people: Vec<Held>,
-    more: usize,
+    count: u64,
+    pager: Pager,
     may_decide: bool,
-}
-
-impl Show {
-    fn count(&self) -> usize {
-        self.people.len() + self.more
-    }
 }
 
 async fn list(visit: Visit) -> Result<Response, Failure> {
@@ -145,13 +143,16 @@ async fn show(visit: Visit, Path(hold): Path<String>) -> Result<Response, Failur
 }
 
 async fn look(visit: &Visit, hold: &str, failure: Option<&Failure>) -> Result<Response, Failure> {
+    let at = format!("/holds/{}", segment(hold));
+    let cursor = visit.query("cursor");
+    let asked = query(&[("limit", SHOWN), ("cursor", &cursor)]);
     let Details {
         hold,
         digest,
-        mut people,
-    } = visit.get(format!("/holds/{}", segment(hold))).await?;
-    let more = people.len().saturating_sub(SHOWN);
-    people.truncate(SHOWN);
+        people,
+        next,
+        count,
+    } = visit.get(format!("{at}{asked}")).await?;
     let title = format!("Hold in {}", hold.room.name);
     let shown = Show {
         frame: visit.frame(title).with(failure),
@@ -159,7 +160,8 @@ async fn look(visit: &Visit, hold: &str, failure: Option<&Failure>) -> Result<Re
         hold,
         digest,
         people,
-        more,
+        count,
+        pager: Pager::new(&at, &[], &cursor, next.as_deref()),
     };
     Ok(page_after(failure, &shown))
 }

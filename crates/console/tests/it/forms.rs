@@ -204,6 +204,23 @@ async fn a_hold_is_decided_by_its_digest() {
 }
 
 #[tokio::test]
+async fn a_hold_shows_its_people_in_pages_and_counts_all() {
+    let canned = Arc::new(Canned::new());
+    let shown = get(&canned, Role::It, &format!("/holds/{HOLD}?cursor=behind-anna")).await;
+    assert_eq!(
+        canned.calls()[0].0,
+        format!("GET /holds/{HOLD}?limit=200&cursor=behind-anna")
+    );
+    assert!(shown.text.contains("Decide about these 42 people"));
+    assert!(
+        shown
+            .text
+            .contains(&format!("href=\"/holds/{HOLD}?cursor=behind-ben\""))
+    );
+    assert!(shown.text.contains("First page"));
+}
+
+#[tokio::test]
 async fn a_restore_drops_what_is_not_ticked() {
     let canned = Arc::new(Canned::new().with(&format!("POST /restores/{RESTORE}/apply"), 200, json!({})));
     let candidate = "018f3a00-0000-7000-8000-000000000612";

@@ -1,7 +1,7 @@
 //! Holds, decided as one.
 
 use usher_core::{EndReason, HoldId, HoldKind, HoldState, Stray};
-use usher_engine::hold::{HoldView, view};
+use usher_engine::hold::{EVERYBODY, HoldView, view};
 use usher_engine::{EngineError, EventKind};
 use usher_storage::query;
 use usher_storage::query::hold::HoldRow;
@@ -11,7 +11,7 @@ use crate::world::{World, refused};
 
 impl World {
     async fn hold_view(&self, id: HoldId) -> HoldView {
-        self.read(move |tx| Box::pin(async move { view(tx, id).await }))
+        self.read(move |tx| Box::pin(async move { view(tx, id, EVERYBODY).await }))
             .await
     }
 

@@ -232,7 +232,9 @@ async fn more_people_than_expected_wait_for_an_approval() {
 
     let hold = holds[0].id;
     let held = world
-        .read(move |tx| Box::pin(async move { usher_engine::hold::view(tx, hold).await }))
+        .read(move |tx| {
+            Box::pin(async move { usher_engine::hold::view(tx, hold, usher_engine::hold::EVERYBODY).await })
+        })
         .await;
     assert_eq!(held.people.len(), 3);
     world

@@ -168,7 +168,9 @@ async fn two_people_of_one_decided_hold_are_linked_like_any_others() {
         .world
         .hand(move |unit| {
             Box::pin(async move {
-                let digest = usher_engine::hold::view(unit.tx(), id).await?.digest;
+                let digest = usher_engine::hold::view(unit.tx(), id, usher_engine::hold::EVERYBODY)
+                    .await?
+                    .digest;
                 unit.approve_hold(id, &digest).await
             })
         })

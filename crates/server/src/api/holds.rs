@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
-use usher_core::HoldId;
+use usher_core::{HoldId, PersonId};
 use usher_engine::hold;
 use usher_storage::query::hold::HoldRow;
 use usher_storage::{StorageError, Tx, query};
@@ -63,11 +63,15 @@ async fn list(
     Ok(Json(page))
 }
 
-/// A hold with those in it, its probable cause, and the digest that decides about exactly these.
-#[utoipa::path(get, path = "/holds/{hold}", tag = "holds",
+/// A hold with those in it, a page at a time, its probable cause, and the digest that decides about all of them.
+#[utoipa::path(get, path = "/holds/{hold}", tag = "holds", params(Paging),
     responses((status = 200, body = HoldDetails), Problems))]
-async fn get(State(state): State<AppState>, Path(hold): Path<String>) -> Result<Json<HoldDetails>, ApiError> {
-    Ok(Json(details(&state, name::id("hold", &hold)?).await?))
+async fn get(
+    State(state): State<AppState>,
+    Path(hold): Path<String>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<HoldDetails>, ApiError> {
+    Ok(Json(details(&state, name::id("hold", &hold)?, paging).await?))
 }
 
 /// Lets happen what a hold holds: its people leave the room, or come in.
@@ -87,7 +91,7 @@ async fn approve(
             })
         })
         .await;
-    or_new_plan(result, details(&state, id)).await
+    or_new_plan(result, details(&state, id, Paging::default())).await
 }
 
 /// Refuses what a hold holds: its people stay in the room, or keep waiting at its door.
@@ -107,13 +111,21 @@ async fn reject(
             })
         })
         .await;
-    or_new_plan(result, details(&state, id)).await
+    or_new_plan(result, details(&state, id, Paging::default())).await
 }
 
-async fn details(state: &AppState, id: HoldId) -> Result<HoldDetails, ApiError> {
+async fn details(state: &AppState, id: HoldId, paging: Paging) -> Result<HoldDetails, ApiError> {
+    let (limit, after) = (paging.limit()?, paging.after::<PersonId>()?);
     state
         .engine
-        .read(move |tx| Box::pin(async move { Ok(hold::view(tx, id).await?.into()) }))
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut shown = hold::view(tx, id, (after, limit + 1)).await?;
+                let (people, next) = Page::<()>::cut(shown.people, limit, |held| held.item.person);
+                shown.people = people;
+                Ok(HoldDetails { next, ..shown.into() })
+            })
+        })
         .await
 }
 

@@ -92,7 +92,8 @@ impl Decide {
 }
 
 fn details(context: &Context<'_>, id: HoldId) -> Result<HoldDetails, CliError> {
-    context.look(move |tx| Box::pin(async move { Ok(hold::view(tx, id).await?.into()) }))
+    // Who decides at the command line is shown everybody.
+    context.look(move |tx| Box::pin(async move { Ok(hold::view(tx, id, hold::EVERYBODY).await?.into()) }))
 }
 
 fn one(view: &HoldView) -> String {

@@ -289,7 +289,11 @@ async fn the_first_page_counts_and_the_cursor_carries_the_total() {
         let next = list.get("nextCursor").and_then(Value::as_str);
         (list["totalResults"].clone(), next.unwrap_or_default().to_owned())
     };
-    for (query, came) in [("", 5), ("&sortBy=userName", 6), ("&filter=active%20eq%20true", 7)] {
+    for (query, came) in [
+        ("", 5),
+        ("&sortBy=userName", 6),
+        ("&filter=active%20eq%20true", 7),
+    ] {
         let (total, first) = page(query, "").await;
         assert_eq!(total, came, "{query}");
         let (total, second) = page(query, &first).await;

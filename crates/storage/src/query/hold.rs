@@ -259,10 +259,21 @@ pub async fn add_items(tx: &mut Tx<'_>, items: &[HoldItem]) -> Result<(), Storag
 
 /// The people in a hold.
 pub async fn items(tx: &mut Tx<'_>, hold: HoldId) -> Result<Vec<HoldItem>, StorageError> {
+    items_after(tx, hold, None, u32::MAX).await
+}
+
+/// People in a hold by id, after one of them.
+pub async fn items_after(
+    tx: &mut Tx<'_>,
+    hold: HoldId,
+    after: Option<PersonId>,
+    limit: u32,
+) -> Result<Vec<HoldItem>, StorageError> {
     let rows = tx
         .query(
-            "SELECT hold_id, person_id, membership_id, reason, at_us FROM hold_item WHERE hold_id = $1 ORDER BY person_id",
-            &[hold.into()],
+            "SELECT hold_id, person_id, membership_id, reason, at_us FROM hold_item
+             WHERE hold_id = $1 AND person_id > $2 ORDER BY person_id LIMIT $3",
+            &[hold.into(), or_start(after), limit.into()],
         )
         .await?;
     rows.iter()

@@ -382,7 +382,9 @@ impl Play {
         };
         let view = self
             .world
-            .read(move |tx| Box::pin(async move { usher_engine::hold::view(tx, id).await }))
+            .read(move |tx| {
+                Box::pin(async move { usher_engine::hold::view(tx, id, usher_engine::hold::EVERYBODY).await })
+            })
             .await;
         let result = self.world.hand(move |unit| {
             let digest = view.digest.clone();

@@ -65,9 +65,14 @@ pub struct HoldDetails {
     /// The hold.
     #[serde(flatten)]
     pub hold: HoldView,
-    /// Who is in it.
+    /// Who is in it, a page of them.
     pub people: Vec<HeldView>,
-    /// What to approve or reject.
+    /// The cursor of the next page of people; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// How many are in it.
+    pub count: u64,
+    /// What to approve or reject: all who are in it, whoever is on this page.
     pub digest: String,
 }
 
@@ -99,6 +104,8 @@ impl From<Shown> for HoldDetails {
         Self {
             hold: HoldView::new(shown.hold, shown.room.name, shown.source),
             people,
+            next: None,
+            count: shown.count,
             digest: shown.digest,
         }
     }

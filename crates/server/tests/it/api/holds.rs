@@ -24,6 +24,27 @@ async fn a_mass_removal_is_held_shown_and_decided_as_one() {
     let hold = holds.items()[0]["id"].as_str().expect("an id").to_owned();
     let shown = api.get(&format!("/holds/{hold}")).await.expect(200);
     assert_eq!(shown.body["people"].as_array().map(Vec::len), Some(14));
+    let mut seen = Vec::new();
+    let mut path = format!("/holds/{hold}?limit=5");
+    for length in [5, 5, 4] {
+        let page = api.get(&path).await.expect(200).body;
+        let people = page["people"].as_array().expect("a list");
+        assert_eq!((people.len(), &page["count"]), (length, &json!(14)));
+        assert_eq!(
+            page["digest"], shown.body["digest"],
+            "it is about all, whoever is shown"
+        );
+        seen.extend(people.iter().map(|held| held["person"]["id"].to_string()));
+        let next = page["next"].as_str().unwrap_or_default();
+        path = format!("/holds/{hold}?limit=5&cursor={next}");
+    }
+    assert!(path.ends_with("cursor="), "there is no fourth page");
+    let once = shown.body["people"].as_array().expect("a list").iter();
+    let once: Vec<_> = once.map(|held| held["person"]["id"].to_string()).collect();
+    assert_eq!(seen, once);
+    api.get(&format!("/holds/{hold}?cursor=made-up"))
+        .await
+        .expect(400);
     assert_eq!(api.get("/strays?room=Board").await.expect(200).items().len(), 14);
     let stale = json!({ "digest": "0000" });
     let refused = api
