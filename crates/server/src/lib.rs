@@ -13,6 +13,7 @@ mod demo;
 mod edge;
 mod health;
 mod jobs;
+mod lanes;
 mod lenient;
 mod lifecycle;
 mod logging;

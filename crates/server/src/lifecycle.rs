@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::Alarm;
+use crate::lanes::Lanes;
 use crate::lenient::Lenient;
 use crate::tls::Tls;
 
@@ -45,6 +46,7 @@ pub(crate) trait Answering: Clone + Send + 'static {
 /// cancelled.
 pub(crate) async fn serve<S: Answering>(
     listener: TcpListener,
+    lanes: &Lanes,
     service: S,
     tls: Option<Tls>,
     limits: Limits,
@@ -75,23 +77,21 @@ pub(crate) async fn serve<S: Answering>(
         // Answers are small and waited for.
         let _ = stream.set_nodelay(true);
         let (service, timeout, watcher) = (service.clone(), limits.header_timeout, graceful.watcher());
-        let Some(tls) = &tls else {
-            let connection = watcher.watch(connection(stream, peer, service, timeout));
-            connections.spawn(async move {
-                finish(connection.await);
-                drop(place);
-            });
-            continue;
-        };
-        let accepting = tls.acceptor().accept(stream);
-        connections.spawn(async move {
-            match tokio::time::timeout(timeout, accepting).await {
+        let tls = tls.clone();
+        let serve = move |stream| async move {
+            let _place = place;
+            let Some(tls) = tls else {
+                return finish(watcher.watch(connection(stream, peer, service, timeout)).await);
+            };
+            match tokio::time::timeout(timeout, tls.acceptor().accept(stream)).await {
                 Ok(Ok(stream)) => finish(watcher.watch(connection(stream, peer, service, timeout)).await),
                 Ok(Err(error)) => tracing::debug!(%error, "a connection could not be encrypted"),
                 Err(_elapsed) => tracing::debug!("a client took too long to encrypt its connection"),
             }
-            drop(place);
-        });
+        };
+        if let Err(error) = lanes.spawn(&mut connections, stream, serve) {
+            tracing::warn!(%error, "cannot hand over a connection");
+        }
     }
     drop(listener);
     tokio::select! {
@@ -223,7 +223,10 @@ mod tests {
             grace,
         };
         let (stop, drop) = (stopping.clone(), dropping.clone());
-        let server = tokio::spawn(async move { serve(listener, router, None, limits, &stop, &drop).await });
+        let server =
+            tokio::spawn(
+                async move { serve(listener, &Lanes::none(), router, None, limits, &stop, &drop).await },
+            );
         Running {
             address,
             stopping,

@@ -186,6 +186,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::lanes::Lanes;
     use crate::lifecycle::{self, Limits};
 
     /// Writes a certificate for 127.0.0.1; its PEM.
@@ -230,7 +231,16 @@ mod tests {
         let (stop, drop, served) = (stopping.clone(), dropping.clone(), tls.clone());
         let router = Router::new().route("/", get(async || "here"));
         let server = tokio::spawn(async move {
-            lifecycle::serve(listener, router, Some(served), limits, &stop, &drop).await;
+            lifecycle::serve(
+                listener,
+                &Lanes::none(),
+                router,
+                Some(served),
+                limits,
+                &stop,
+                &drop,
+            )
+            .await;
         });
         assert!(shows(address, &first).await);
         assert!(!tls.renew(false).unwrap());

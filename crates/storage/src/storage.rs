@@ -203,6 +203,12 @@ impl Storage {
         })
     }
 
+    /// Whether reads of a few rows run on the thread that asks for them, and not on a connection to a server.
+    #[must_use]
+    pub fn reads_here(&self) -> bool {
+        matches!(*self.engine, Engine::Sqlite(_))
+    }
+
     /// Runs a unit on this thread, if that does not have to wait for anything.
     fn is_read_here(&self, unit: &dyn Unit) -> bool {
         match &*self.engine {

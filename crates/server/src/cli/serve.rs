@@ -16,6 +16,7 @@ use super::{CliError, Context};
 use crate::access::{Purpose, TokenRequest, issue_token};
 use crate::apply::Sources;
 use crate::config::{Config, Loaded, Rules};
+use crate::lanes::Lanes;
 use crate::router::App;
 use crate::signin::{ADMINISTRATOR, set_password};
 use crate::tls::Tls;
@@ -131,7 +132,12 @@ async fn serve(
         .output
         .line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(server.address = %address, node.id = %engine.node(), "ready");
-    let serving = lifecycle::serve(listener, App::new(state), tls, limits, &stopping, &dropping);
+    let lanes = match engine.storage().reads_here() {
+        true => Lanes::start().map_err(|error| CliError::Failed(format!("cannot start threads: {error}")))?,
+        false => Lanes::none(),
+    };
+    let app = App::new(state);
+    let serving = lifecycle::serve(listener, &lanes, app, tls, limits, &stopping, &dropping);
     let began = async {
         let Some(prelude) = prelude else { return Ok(()) };
         let began = prelude(engine.clone(), public_url.clone()).await;
