@@ -35,14 +35,14 @@ struct Lately {
 /// A request that was answered.
 pub(crate) struct Answered<'a> {
     pub(crate) source: SourceKey,
-    pub(crate) at: Timestamp,
+    /// Says when it was answered, and how long that took.
+    pub(crate) when: &'a dyn Fn() -> (Timestamp, Duration),
     pub(crate) request_id: &'a str,
     pub(crate) agent: Option<&'a HeaderValue>,
     pub(crate) method: &'a str,
     /// Below the source's root.
     pub(crate) path: &'a str,
     pub(crate) status: u16,
-    pub(crate) took: Duration,
     pub(crate) reason: Option<String>,
 }
 
@@ -61,16 +61,17 @@ impl RequestLog {
         }
         *count += 1;
         let skipped = std::mem::take(&mut lately.skipped);
+        let (at, took) = (answered.when)();
         lately.rows.push(RequestRow {
             id: 0,
             source: answered.source,
-            at: answered.at,
+            at,
             request_id: short(answered.request_id),
             caller: client(answered.agent),
             method: answered.method.to_owned(),
             path: short(&redacted(answered.path)),
             status: answered.status,
-            micros: i64::try_from(answered.took.as_micros()).unwrap_or(i64::MAX),
+            micros: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
             skipped,
             reason: answered.reason.as_deref().map(|reason| short(&redacted(reason))),
         });
@@ -154,13 +155,12 @@ mod tests {
     fn answered(status: u16) -> Answered<'static> {
         Answered {
             source: SourceKey(1),
-            at: Timestamp::from_micros(1),
+            when: &|| (Timestamp::from_micros(1), Duration::from_millis(1)),
             request_id: "r",
             agent: None,
             method: "POST",
             path: "/Users",
             status,
-            took: Duration::from_millis(1),
             reason: (status >= 400).then(|| "a user 'Ada' with ada@contoso.com exists".to_owned()),
         }
     }

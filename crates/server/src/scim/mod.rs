@@ -86,13 +86,12 @@ fn remember(
     };
     state.requests.remember(&Answered {
         source: source.key,
-        at: state.engine.now(),
+        when: &|| (state.engine.now(), started.elapsed()),
         request_id: &id.0,
         agent: parts.headers.get(header::USER_AGENT),
         method: parts.method.as_str(),
         path: path.split_once("/v2").map_or(path, |(_, rest)| rest),
         status: status.as_u16(),
-        took: started.elapsed(),
         reason,
     });
 }
@@ -102,13 +101,13 @@ async fn handle(state: &AppState, parts: &Parts, body: Body, id: &RequestId) -> 
     if target.is_discovery() && !parts.headers.contains_key(header::AUTHORIZATION) {
         // The same answer for every name, so that nobody learns which sources there are.
         target.allow(&parts.method)?;
-        return discovery::answer(state, &source, &target, parts.uri.query());
+        return discovery::answer(state, source, &target, parts.uri.query());
     }
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let caller = state.access.source(&source, &parts.headers, peer).await?;
+    let caller = state.access.source(source, &parts.headers, peer).await?;
     target.allow(&parts.method)?;
     if target.is_discovery() {
-        return discovery::answer(state, &source, &target, parts.uri.query());
+        return discovery::answer(state, source, &target, parts.uri.query());
     }
     let source = configured(state, &caller.name)?;
     let call = Call::new(state, source, Arc::clone(&id.0));

@@ -1,5 +1,7 @@
 //! What a path under `/scim` names, and which methods it takes.
 
+use std::borrow::Cow;
+
 use http::Method;
 use usher_scim::ScimError;
 
@@ -29,7 +31,7 @@ pub(super) enum Who {
 /// The source's name as it stands in the path, unchecked, and the target below its root.
 ///
 /// Doubled slashes and one at the end are passed over: administrators type base URLs with a slash at their end.
-pub(super) fn parse(path: &str) -> Result<(String, Target), ScimError> {
+pub(super) fn parse(path: &str) -> Result<(&str, Target), ScimError> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).skip(1);
     let (Some(source), Some(version)) = (segments.next(), segments.next()) else {
         return Err(ScimError::not_found(
@@ -41,14 +43,12 @@ pub(super) fn parse(path: &str) -> Result<(String, Target), ScimError> {
             "the SCIM root of a source is /scim/<source>/v2; this path lacks the v2",
         ));
     }
-    let rest: Vec<String> = segments.map(decode).collect::<Option<_>>().ok_or_else(unknown)?;
-    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-    let target = match rest.as_slice() {
-        [one] => collection(one),
-        [collection, id] => member(collection, id),
+    let target = match (segments.next(), segments.next(), segments.next()) {
+        (Some(one), None, None) => decode(one).and_then(|one| collection(&one)),
+        (Some(of), Some(id), None) => decode(of).zip(decode(id)).and_then(|(of, id)| member(&of, id)),
         _ => None,
     };
-    Ok((source.to_owned(), target.ok_or_else(unknown)?))
+    Ok((source, target.ok_or_else(unknown)?))
 }
 
 fn collection(name: &str) -> Option<Target> {
@@ -68,14 +68,14 @@ fn collection(name: &str) -> Option<Target> {
     })
 }
 
-fn member(name: &str, id: &str) -> Option<Target> {
+fn member(name: &str, id: Cow<'_, str>) -> Option<Target> {
     Some(match collection(name)? {
         Target::Users(_) if id.eq_ignore_ascii_case(".search") => Target::Search(Who::Users),
         Target::Groups(_) if id.eq_ignore_ascii_case(".search") => Target::Search(Who::Groups),
-        Target::Users(_) => Target::Users(Some(id.to_owned())),
-        Target::Groups(_) => Target::Groups(Some(id.to_owned())),
-        Target::ResourceTypes(_) => Target::ResourceTypes(Some(id.to_owned())),
-        Target::Schemas(_) => Target::Schemas(Some(id.to_owned())),
+        Target::Users(_) => Target::Users(Some(id.into_owned())),
+        Target::Groups(_) => Target::Groups(Some(id.into_owned())),
+        Target::ResourceTypes(_) => Target::ResourceTypes(Some(id.into_owned())),
+        Target::Schemas(_) => Target::Schemas(Some(id.into_owned())),
         _ => return None,
     })
 }
@@ -85,9 +85,9 @@ fn unknown() -> ScimError {
 }
 
 /// Percent-decoding; `None` for what is no UTF-8 text.
-fn decode(segment: &str) -> Option<String> {
+fn decode(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
-        return Some(segment.to_owned());
+        return Some(Cow::Borrowed(segment));
     }
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
@@ -99,7 +99,7 @@ fn decode(segment: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 impl Target {
@@ -144,7 +144,7 @@ mod tests {
                 Target::Schemas(Some("urn:ietf".into())),
             ),
         ] {
-            assert_eq!(parse(path), Ok(("idp".to_owned(), expected)), "{path}");
+            assert_eq!(parse(path), Ok(("idp", expected)), "{path}");
         }
     }
 
