@@ -100,7 +100,7 @@ pub async fn overrides(
         .query(
             "SELECT u.id, u.user_name, o.room_id
              FROM mapping m CROSS JOIN membership o ON o.room_id = m.room_id AND o.active = 1 AND o.kind = 'manual'
-             CROSS JOIN source_user u ON u.person_id = o.person_id AND u.source_id = m.source_id
+             CROSS JOIN source_user u ON u.person_id = o.person_id AND /*lite*/+/*pg */u.source_id = m.source_id
              CROSS JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id
              WHERE m.source_id = $1 AND m.state <> 'retired' AND m.state = 'confirmed' AND gm.dormant = 0
                AND u.active = 1 AND u.gone_us IS NULL

@@ -70,7 +70,7 @@ pub async fn of_pair(
                     CASE WHEN gm.sides = 2 AND g.assigned = 0 THEN 1 ELSE 0 END,
                     CASE WHEN gm.doubts > 0 THEN 1 ELSE 0 END
              FROM mapping m JOIN source s ON s.id = m.source_id LEFT JOIN source_group g ON g.id = m.group_id
-             LEFT JOIN source_user u ON u.person_id = $2 AND u.source_id = m.source_id
+             LEFT JOIN source_user u ON u.person_id = $2 AND /*lite*/+/*pg */u.source_id = m.source_id
              LEFT JOIN group_member gm ON gm.group_id = m.group_id AND gm.user_id = u.id
              WHERE m.room_id = $1 AND m.state <> 'retired' ORDER BY m.id, u.id",
             &[room.into(), person.into()],

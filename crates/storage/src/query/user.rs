@@ -132,7 +132,7 @@ pub async fn by_external_id(
     id: &str,
 ) -> Result<Vec<UserRow>, StorageError> {
     let sql = select_user!(
-        "FROM source_user u WHERE u.source_id = $1 AND u.external_id = $2 AND u.gone_us IS NULL ORDER BY u.id"
+        "FROM source_user u WHERE u.source_id = $1 AND u.external_id = $2 AND u.gone_us IS NULL ORDER BY /*lite*/+/*pg */u.id"
     );
     many(tx, sql, &[source.into(), id.into()]).await
 }
@@ -176,7 +176,7 @@ pub async fn of_persons(
 /// How many live users a source has.
 pub async fn count(tx: &mut Tx<'_>, source: SourceKey) -> Result<i64, StorageError> {
     tx.query_one(
-        "SELECT count(*) FROM source_user WHERE source_id = $1 AND gone_us IS NULL",
+        "SELECT count(*) FROM source_user/*lite*/ INDEXED BY source_user_live/*pg */ WHERE source_id = $1 AND gone_us IS NULL",
         &[source.into()],
     )
     .await?

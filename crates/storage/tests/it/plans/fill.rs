@@ -77,11 +77,15 @@ const STATEMENTS: &[&str] = &[
         ELSE 'sent' END, 1, s.n, s.n, s.n, CASE WHEN s.n % 50 = 0 THEN NULL ELSE s.n END FROM @50000",
 ];
 
-/// Fills the tables and lets the engine look at them.
+/// Fills the tables.
 pub(super) async fn fill(world: &World, storage: &Storage) {
     for statement in STATEMENTS {
         run(storage, for_engine(world, statement)).await;
     }
+}
+
+/// Lets the engine look at the tables.
+pub(super) async fn analyse(world: &World, storage: &Storage) {
     match world.place() {
         Place::File(_) => run(storage, "ANALYZE".to_owned()).await,
         // As its own servant does it: an index alone answers nothing as long as it is not known who sees the rows.

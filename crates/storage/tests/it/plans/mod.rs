@@ -88,6 +88,7 @@ async fn no_statement_reads_a_whole_table_that_grows() {
         .await
         .unwrap();
     fill::fill(&world, &storage).await;
+    fill::analyse(&world, &storage).await;
 
     let statements = source::statements();
     assert!(
@@ -130,6 +131,38 @@ async fn no_statement_reads_a_whole_table_that_grows() {
         count,
         complaints.join("\n\n")
     );
+}
+
+/// Nobody analyses a customer's file, so this is how SQLite runs statements there. What it takes for a few rows without looking
+/// may be all accounts of a source.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_statistics_no_statement_looks_through_the_accounts_of_a_source() {
+    let world = World::new();
+    if world.is_postgres() {
+        return;
+    }
+    let storage = Storage::open(StorageConfig::new(world.place().url()))
+        .await
+        .unwrap();
+    let mut complaints = Vec::new();
+    for written in source::statements() {
+        let plan = plan(&world, &storage, &written.sql).await.unwrap();
+        let is_wide = |line: &String| {
+            let found = line
+                .strip_prefix("SEARCH ")
+                .and_then(|search| search.split_whitespace().next());
+            found.is_some_and(|name| table_of(&written.sql, name) == "source_user")
+                && line.contains("(source_id=?)")
+        };
+        let counts_all = written.sql.starts_with("SELECT count(*) FROM source_user");
+        if !counts_all
+            && plan.iter().any(is_wide)
+            && !MAY_SCAN.iter().any(|(part, _)| written.sql.contains(part))
+        {
+            complaints.push(complaint(&written, &plan.join("\n")));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
 }
 
 #[test]
