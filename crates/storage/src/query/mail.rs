@@ -232,7 +232,7 @@ pub async fn waiting(tx: &mut Tx<'_>, limit: u32) -> Result<(i64, Option<Timesta
 /// How many were given up, no further than `limit`.
 pub async fn count_dead(tx: &mut Tx<'_>, limit: u32) -> Result<i64, StorageError> {
     tx.query_one(
-        "SELECT count(*) FROM (SELECT 1 FROM mail m WHERE m.state = 'dead' AND m.ended_us > 0 LIMIT $1) c",
+        "SELECT count(*) FROM (SELECT 1 FROM mail m/*lite*/ INDEXED BY mail_dead/*pg */ WHERE m.state = 'dead' AND m.ended_us > 0 LIMIT $1) c",
         &[limit.into()],
     )
     .await?
@@ -250,7 +250,7 @@ pub async fn next(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<MailRow>, StorageEr
 /// The e-mails that were given up, newest first.
 pub async fn dead(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<MailRow>, StorageError> {
     let sql = select_mail!(
-        "FROM mail m WHERE m.state = 'dead' AND m.ended_us > 0 ORDER BY m.ended_us DESC LIMIT $1"
+        "FROM mail m/*lite*/ INDEXED BY mail_dead/*pg */ WHERE m.state = 'dead' AND m.ended_us > 0 ORDER BY m.ended_us DESC LIMIT $1"
     );
     many(tx, sql, limit).await
 }

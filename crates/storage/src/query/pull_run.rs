@@ -366,7 +366,7 @@ pub async fn to_ask(tx: &mut Tx<'_>, room: RoomId, person: PersonId) -> Result<V
         .query(
             "SELECT s.id, s.name, u.remote_id, coalesce(g.remote_id, g.external_id), m.nested
              FROM mapping m JOIN source s ON s.id = m.source_id JOIN source_group g ON g.id = m.group_id
-             JOIN source_user u ON u.person_id = $2 AND u.source_id = m.source_id AND u.gone_us IS NULL
+             JOIN source_user u ON u.person_id = $2 AND /*lite*/+/*pg */u.source_id = m.source_id AND u.gone_us IS NULL
              WHERE m.room_id = $1 AND m.state = 'confirmed' AND s.state = 'active' AND s.mode <> 'push'
                AND g.gone_us IS NULL AND u.remote_id IS NOT NULL
                AND coalesce(g.remote_id, g.external_id) IS NOT NULL

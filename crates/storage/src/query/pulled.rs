@@ -288,7 +288,7 @@ pub async fn distrust_returned(
            AND f.remote_id IS NOT NULL AND f.gone_us IS NOT NULL AND f.pushed = 1
          CROSS JOIN source_group g ON g.source_id = u.source_id AND g.gone_us IS NULL
            AND (g.remote_id IS NOT NULL OR g.external_id IS NOT NULL)
-         WHERE u.source_id = $1 GROUP BY g.id, u.id
+         WHERE /*lite*/+/*pg */u.source_id = $1 GROUP BY g.id, u.id
          ON CONFLICT (group_id, user_id) DO NOTHING",
         &[source.into(), uuids(users.iter().copied())],
     )

@@ -148,11 +148,15 @@ async fn without_statistics_no_statement_looks_through_the_accounts_of_a_source(
     for written in source::statements() {
         let plan = plan(&world, &storage, &written.sql).await.unwrap();
         let is_wide = |line: &String| {
-            let found = line
+            let search = line
                 .strip_prefix("SEARCH ")
-                .and_then(|search| search.split_whitespace().next());
-            found.is_some_and(|name| table_of(&written.sql, name) == "source_user")
-                && line.contains("(source_id=?)")
+                .and_then(|search| search.split_once(" USING "));
+            search.is_some_and(|(name, index)| {
+                table_of(&written.sql, name) == "source_user"
+                    && ["(source_id=?)", "(source_id=? AND remote_id>?)"]
+                        .iter()
+                        .any(|wide| index.contains(wide))
+            })
         };
         let counts_all = written.sql.starts_with("SELECT count(*) FROM source_user");
         if !counts_all
