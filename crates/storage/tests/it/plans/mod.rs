@@ -137,16 +137,12 @@ async fn no_statement_reads_a_whole_table_that_grows() {
 /// may be all accounts of a source.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_statistics_no_statement_looks_through_the_accounts_of_a_source() {
-    let world = World::new();
-    if world.is_postgres() {
-        return;
-    }
-    let storage = Storage::open(StorageConfig::new(world.place().url()))
-        .await
-        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}/usher.db", folder.path().display());
+    let storage = Storage::open(StorageConfig::new(file)).await.unwrap();
     let mut complaints = Vec::new();
     for written in source::statements() {
-        let plan = plan(&world, &storage, &written.sql).await.unwrap();
+        let plan = sqlite_plan(&storage, &written.sql).await.unwrap();
         let is_wide = |line: &String| {
             let search = line
                 .strip_prefix("SEARCH ")
@@ -180,10 +176,10 @@ fn complaint(written: &Written, what: &str) -> String {
 
 /// How the engine would run a statement, line by line, whatever its parameters are.
 async fn plan(world: &World, storage: &Storage, sql: &str) -> Result<Vec<String>, StorageError> {
-    let count = (1..).take_while(|number| has_placeholder(sql, *number)).count();
     if !world.is_postgres() {
-        return ask(storage, vec![format!("EXPLAIN QUERY PLAN {sql}")], count, 3).await;
+        return sqlite_plan(storage, sql).await;
     }
+    let count = placeholders(sql);
     let nulls = vec!["NULL"; count].join(", ");
     let run = match count {
         0 => "EXECUTE planned".to_owned(),
@@ -206,6 +202,20 @@ async fn plan(world: &World, storage: &Storage, sql: &str) -> Result<Vec<String>
         }
     }
     outcome
+}
+
+async fn sqlite_plan(storage: &Storage, sql: &str) -> Result<Vec<String>, StorageError> {
+    ask(
+        storage,
+        vec![format!("EXPLAIN QUERY PLAN {sql}")],
+        placeholders(sql),
+        3,
+    )
+    .await
+}
+
+fn placeholders(sql: &str) -> usize {
+    (1..).take_while(|number| has_placeholder(sql, *number)).count()
 }
 
 fn has_placeholder(sql: &str, number: usize) -> bool {
