@@ -179,7 +179,6 @@ fn failure(area: Area, status: StatusCode, detail: &'static str, (path, id): (&s
 
 fn finish_headers(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
-
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -109,7 +109,7 @@ struct Framing {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// In the first line of a request; whether anything of it came.
+    /// In the first line of a request, or before it.
     #[default]
     RequestLine,
     Header,
