@@ -5,6 +5,7 @@ mod content;
 pub mod copy;
 mod dialect;
 mod error;
+mod look_up;
 pub mod migrate;
 mod occupancy;
 mod postgres;
@@ -19,6 +20,7 @@ mod value;
 
 pub use content::TableContent;
 pub use error::{MigrationError, StorageError};
+pub use look_up::LookUp;
 pub use row::{Cell, FromValue, Row};
 pub use storage::{ConnectionSettings, Storage, StorageConfig, StorageStats};
 pub use tx::{Later, Tx, Work};

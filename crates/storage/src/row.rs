@@ -25,6 +25,18 @@ impl Row {
         })
     }
 
+    /// The text in a column, which the row gives away: it holds NULL from then on.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn take_text(&mut self, index: usize) -> Result<String, StorageError> {
+        self.get::<&str>(index)?;
+        Ok(match std::mem::replace(&mut self.cells[index], Cell::Null) {
+            Cell::Text(text) => text.into(),
+            _ => unreachable!("it was read as text"),
+        })
+    }
+
     pub(crate) fn cells(&self) -> &[Cell] {
         &self.cells
     }

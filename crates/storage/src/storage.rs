@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::StorageError;
 use crate::migrate::{self, Migration};
 use crate::postgres::{self, Postgres};
 use crate::sqlite::{self, Sqlite};
 use crate::tx::{Tx, Work};
 use crate::unit::{Asked, Unit};
+use crate::{LookUp, Row, StorageError, Value};
 
 /// How to open a storage.
 #[derive(Clone)]
@@ -170,24 +170,35 @@ impl Storage {
         unit.take()
     }
 
-    /// As [`read_few`](Self::read_few), for a unit of one statement, which needs no transaction around it. A second one is an
-    /// error.
-    pub async fn read_one<T, E>(
+    /// What one statement finds, seen as by [`read_few`](Self::read_few). On PostgreSQL it has no transaction of its own, and
+    /// several that are asked for on one thread at the same time go to the server together.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn look_up<T>(&self, look_up: LookUp<T>) -> Result<T, StorageError> {
+        look_up.check()?;
+        let LookUp { sql, params, read } = look_up;
+        let rows = match &*self.engine {
+            Engine::Sqlite(sqlite) => match sqlite.try_query(sql, &params) {
+                Some(rows) => rows?,
+                None => self.query(sql, params).await?,
+            },
+            Engine::Postgres(postgres) => Box::pin(postgres.look_up(sql, params)).await?,
+        };
+        read(rows)
+    }
+
+    /// One statement on a thread that reads.
+    fn query(
         &self,
-        work: impl for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E> + Send + Sync + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-    {
-        let unit = Arc::new(Asked::new(typed(move |tx| {
-            tx.take_one();
-            work(tx)
-        })));
-        if !self.is_read_here(&*unit) {
-            self.run(How::ReadOne, Arc::<Asked<_, _, _>>::clone(&unit)).await;
-        }
-        unit.take()
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<Row>, StorageError>> + Send + '_>> {
+        let params = Arc::new(params);
+        Box::pin(self.read(move |tx| {
+            let params = Arc::clone(&params);
+            Box::pin(async move { tx.query(sql, &params).await })
+        }))
     }
 
     /// Runs a unit up to its answer. Boxed here, so that its code is not made again by each caller.
@@ -195,10 +206,9 @@ impl Storage {
         Box::pin(async move {
             match (&*self.engine, how) {
                 (Engine::Sqlite(sqlite), How::Write) => sqlite.write(unit).await,
-                (Engine::Sqlite(sqlite), How::Read | How::ReadOne) => sqlite.read(unit).await,
+                (Engine::Sqlite(sqlite), How::Read) => sqlite.read(unit).await,
                 (Engine::Postgres(postgres), How::Write) => postgres.write(&*unit).await,
                 (Engine::Postgres(postgres), How::Read) => postgres.read(&*unit).await,
-                (Engine::Postgres(postgres), How::ReadOne) => postgres.read_one(&*unit).await,
             }
         })
     }
@@ -248,15 +258,6 @@ impl Storage {
 enum How {
     Write,
     Read,
-    ReadOne,
-}
-
-/// Says to the compiler what the closure is.
-fn typed<T, E, W>(work: W) -> W
-where
-    W: for<'t> Fn(&'t mut Tx<'_>) -> Work<'t, T, E>,
-{
-    work
 }
 
 /// The settings one connection reported.

@@ -25,8 +25,6 @@ pub type Work<'t, T, E = StorageError> = Pin<Box<dyn Future<Output = Result<T, E
 pub struct Tx<'c> {
     engine: Engine<'c>,
     statements: u64,
-    /// How many there may be.
-    most: u64,
     broken: Option<StorageError>,
 }
 
@@ -64,7 +62,6 @@ impl<'c> Tx<'c> {
         Self {
             engine,
             statements: 0,
-            most: u64::MAX,
             broken: None,
         }
     }
@@ -222,11 +219,6 @@ impl<'c> Tx<'c> {
         self.finish(locked)
     }
 
-    /// The unit may run one statement only.
-    pub(crate) fn take_one(&mut self) {
-        self.most = 1;
-    }
-
     /// How this engine is asked for its tables.
     pub(crate) fn catalog(&self) -> &'static Catalog {
         match &self.engine {
@@ -252,10 +244,6 @@ impl<'c> Tx<'c> {
         if params.into_iter().any(has_nul) {
             return self.finish(Err(StorageError::NulInText));
         }
-        if self.statements == self.most {
-            let error = StorageError::Misuse("a unit of one statement runs a second one".to_owned());
-            return self.finish(Err(error));
-        }
         self.statements += 1;
         Ok(())
     }
@@ -269,7 +257,7 @@ impl<'c> Tx<'c> {
 }
 
 /// Whether a parameter has a text that not both engines can hold.
-fn has_nul(value: &Value) -> bool {
+pub(crate) fn has_nul(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.contains('\0'),
         Value::Texts(texts) => texts.iter().any(|text| text.contains('\0')),

@@ -118,14 +118,6 @@ impl Call {
     ) -> Result<T, Failure> {
         self.state.engine.storage().read_few(work).await
     }
-
-    /// Reads one consistent state by one statement.
-    pub(super) async fn read_one<T: Send + 'static>(
-        &self,
-        work: impl for<'a, 't> Fn(&'a mut Tx<'t>) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
-    ) -> Result<T, Failure> {
-        self.state.engine.storage().read_one(work).await
-    }
 }
 
 impl Inputs {

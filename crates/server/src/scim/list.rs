@@ -109,7 +109,7 @@ async fn list(
     if let (Page::Index(start), [part]) = (&query.page, parts.as_slice())
         && let Some(name) = part.user_name()
     {
-        return user_by_name(call, name.to_owned(), *start, &query).await;
+        return user_by_name(call, name, *start, &query).await;
     }
     let endpoint = if types.len() == 1 { types[0].endpoint } else { "/" };
     let digest = query.digest();
@@ -174,14 +174,12 @@ async fn list(
 }
 
 /// What identity providers ask before every change: the one user with a name, or nobody.
-async fn user_by_name(call: &Call, name: String, start: usize, query: &ListQuery) -> Result<Answer, Failure> {
+async fn user_by_name(call: &Call, name: &str, start: usize, query: &ListQuery) -> Result<Answer, Failure> {
     let (source, base) = (call.source.key, &call.source.base);
     let wants_groups = query.projection.wants_groups();
-    let found = call
-        .read_one(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { Ok(query::shown::user_by_name(tx, source, &name, wants_groups).await?) })
-        })
+    let storage = call.state.engine.storage();
+    let found = storage
+        .look_up(query::shown::user_by_name(source, name, wants_groups))
         .await?;
     let limits = call.limits();
     let limit = query.page_size(limits.page_size, limits.max_page_size);

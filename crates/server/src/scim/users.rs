@@ -59,10 +59,9 @@ pub(super) async fn read(call: &Call, id: &str, inputs: Inputs) -> Result<Answer
     let projection = inputs.projection()?;
     let (id, source) = (parse_id(id)?, call.source.key);
     let wants_groups = projection.wants_groups();
-    let user = call
-        .read_one(move |tx| {
-            Box::pin(async move { Ok(query::shown::user_by_id(tx, source, id, wants_groups).await?) })
-        })
+    let storage = call.state.engine.storage();
+    let user = storage
+        .look_up(query::shown::user_by_id(source, id, wants_groups))
         .await?
         .ok_or_else(not_found)?;
     let base = &call.source.base;

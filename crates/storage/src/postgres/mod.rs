@@ -1,5 +1,6 @@
 //! PostgreSQL: each unit of work is a transaction of its own, in its caller's task.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ mod backoff;
 mod catalog;
 mod connection;
 mod error;
+mod lookups;
 mod migrate;
 mod param;
 mod pool;
@@ -32,6 +34,7 @@ pub(crate) use session::Session;
 use address::Address;
 use backoff::Patience;
 use error::{Again, Fault};
+use lookups::Lookups;
 use pool::{Lease, Pool};
 use session::Begin;
 use statistics::Statistics;
@@ -45,12 +48,11 @@ const WRITE_ALONE: Begin = &[BEGIN, "SELECT pg_advisory_xact_lock(1970496882, 1)
 const WRITE_BESIDE: Begin = &[BEGIN, "SELECT pg_advisory_xact_lock_shared(1970496882, 1)"];
 /// Units that read see one moment.
 const READ: Begin = &["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
-/// A single statement sees one moment by itself.
-const READ_ONE: Begin = &[];
 
 /// A database on a server.
 pub(crate) struct Postgres {
     pool: Pool,
+    lookups: Arc<Lookups>,
     limit: Duration,
     counters: Counters,
     statistics: Statistics,
@@ -81,6 +83,7 @@ impl Postgres {
         session.close().await;
         Ok(Self {
             pool: Pool::new(address, config.connections, limit, known),
+            lookups: Arc::default(),
             limit,
             counters: Counters::default(),
             statistics: Statistics::default(),
@@ -121,19 +124,10 @@ impl Postgres {
     }
 
     pub(crate) async fn read(&self, unit: &dyn Unit) {
-        self.until_read(READ, unit).await;
-    }
-
-    /// As [`Self::read`], for one statement.
-    pub(crate) async fn read_one(&self, unit: &dyn Unit) {
-        self.until_read(READ_ONE, unit).await;
-    }
-
-    async fn until_read(&self, begin: Begin, unit: &dyn Unit) {
         let mut patience = Patience::new(self.limit);
         loop {
             let failed = match self.pool.take(false, &patience).await {
-                Ok(lease) => match self.look(lease, begin, unit).await {
+                Ok(lease) => match self.look(lease, unit).await {
                     Ok(()) => return,
                     Err(failed) => failed,
                 },
@@ -195,9 +189,9 @@ impl Postgres {
     }
 
     /// Runs a unit that reads once.
-    async fn look(&self, mut lease: Lease<'_>, begin: Begin, unit: &dyn Unit) -> Result<(), Failed> {
+    async fn look(&self, mut lease: Lease<'_>, unit: &dyn Unit) -> Result<(), Failed> {
         let session = &mut lease.session;
-        let is_kept = self.run(session, begin, unit).await;
+        let is_kept = self.run(session, READ, unit).await;
         Counters::add(&self.counters.reads, 1);
         let fault = session.fault().cloned();
         session.end();

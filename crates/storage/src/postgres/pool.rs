@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time;
 
@@ -89,10 +90,18 @@ impl Pool {
         Ok(session)
     }
 
-    /// The connection that was used last: the others may grow old.
+    /// The connection that was used last, as the others may grow old: one of this runtime, or of any where no more may be
+    /// opened. The caller has a place.
     fn idle(&self) -> Option<Session> {
+        let here = Handle::current().id();
         loop {
-            let mut session = self.lock().pop()?;
+            let mut session = {
+                let mut idle = self.lock();
+                let own = idle.iter().rposition(|session| session.home == here);
+                let is_full = idle.len() > self.places.available_permits();
+                let last = idle.len().checked_sub(1).filter(|_| is_full);
+                idle.remove(own.or(last)?)
+            };
             if session.since.elapsed() < LIFETIME && session.is_usable() {
                 return Some(session);
             }

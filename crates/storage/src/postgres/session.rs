@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use tokio::runtime::{self, Handle};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::answer::{Answer, Description, Script};
@@ -47,6 +48,8 @@ pub(crate) struct Session {
     /// What the transaction failed of.
     fault: Option<Fault>,
     pub(super) since: Instant,
+    /// The runtime that hears of the socket: elsewhere it can be used too, but each answer wakes two threads.
+    pub(super) home: runtime::Id,
 }
 
 /// What opens a transaction, statement by statement.
@@ -71,6 +74,7 @@ pub(super) struct Done {
 }
 
 impl Session {
+    /// Over a socket of the runtime that this is called on.
     pub(super) fn new(wire: Wire) -> Self {
         Self {
             wire,
@@ -84,6 +88,7 @@ impl Session {
             rows: 0,
             fault: None,
             since: Instant::now(),
+            home: Handle::current().id(),
         }
     }
 
@@ -269,6 +274,42 @@ impl Session {
             self.told(sent)?;
         }
         Ok(self.kept.get_mut(number).map(mem::take).unwrap_or_default())
+    }
+
+    /// Runs queries that need no transaction, in one go: what those found that came to their end, and what went wrong with the
+    /// next one.
+    pub(super) async fn look_up<'v>(
+        &mut self,
+        statements: impl Iterator<Item = (&'static str, &'v [Value])>,
+    ) -> (Vec<Vec<Row>>, Option<Fault>) {
+        self.begin(&[]);
+        self.begin = None;
+        self.together = false;
+        let (mut known, mut fault) = (Vec::new(), None);
+        for (sql, params) in statements {
+            match self.known(sql, params).await {
+                Ok(one) => known.push((one, params)),
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
+        }
+        for (place, (one, params)) in known.into_iter().enumerate() {
+            if let Err(error) = self.put_run(one, params, usize::MAX, Some(place)) {
+                fault = Some(error);
+                break;
+            }
+            self.kept.push(Vec::new());
+        }
+        if !self.put.is_empty() {
+            let (answered, _, done) = self.exchange().await;
+            if let Err(error) = done {
+                self.kept.truncate(answered);
+                fault = Some(error);
+            }
+        }
+        (mem::take(&mut self.kept), fault)
     }
 
     /// Puts a change. What goes wrong with it is an error of a later call.

@@ -3,7 +3,7 @@
 use usher_core::{SourceGroupId, SourceUserId, Timestamp};
 use usher_scim::compare::fold;
 
-use crate::{SourceKey, StorageError, Tx, Value};
+use crate::{LookUp, Row, SourceKey, StorageError, Value};
 
 /// What an answer shows of a user.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,61 +39,63 @@ macro_rules! select_shown {
 }
 
 /// The live user with an id that a push brought: what only a read saw is not shown over SCIM.
-pub async fn user_by_id(
-    tx: &mut Tx<'_>,
-    source: SourceKey,
-    id: SourceUserId,
-    with_groups: bool,
-) -> Result<Option<ShownUser>, StorageError> {
+pub fn user_by_id(source: SourceKey, id: SourceUserId, with_groups: bool) -> LookUp<Option<ShownUser>> {
     const SQL: (&str, &str) =
         select_shown!("u.id = $1 AND u.source_id = $2 AND u.gone_us IS NULL AND u.pushed = 1");
-    read(tx, SQL, &[id.into(), source.into()], with_groups).await
+    one(SQL, vec![id.into(), source.into()], with_groups)
 }
 
 /// The live user with a name, in any case, that a push brought.
-pub async fn user_by_name(
-    tx: &mut Tx<'_>,
-    source: SourceKey,
-    name: &str,
-    with_groups: bool,
-) -> Result<Option<ShownUser>, StorageError> {
+pub fn user_by_name(source: SourceKey, name: &str, with_groups: bool) -> LookUp<Option<ShownUser>> {
     const SQL: (&str, &str) =
         select_shown!("u.source_id = $1 AND u.user_key = $2 AND u.gone_us IS NULL AND u.pushed = 1");
-    let params = [source.into(), fold(name).into_owned().into()];
-    read(tx, SQL, &params, with_groups).await
+    one(
+        SQL,
+        vec![source.into(), fold(name).into_owned().into()],
+        with_groups,
+    )
 }
 
-async fn read(
-    tx: &mut Tx<'_>,
+fn one(
     (alone, with_them): (&'static str, &'static str),
-    params: &[Value],
+    params: Vec<Value>,
     with_groups: bool,
-) -> Result<Option<ShownUser>, StorageError> {
-    let rows = tx
-        .query(if with_groups { with_them } else { alone }, params)
-        .await?;
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    let mut groups = Vec::new();
-    if with_groups {
-        for row in &rows {
-            // Who is in no group has one row without a group.
-            if let Some(group) = row.get(5)? {
-                groups.push((group, row.get(6)?));
-            }
-        }
-        // A database would set up a sorter for what is mostly one row, or none.
-        groups.sort_unstable_by_key(|(group, _): &(SourceGroupId, String)| *group);
+) -> LookUp<Option<ShownUser>> {
+    match with_groups {
+        true => LookUp::new(with_them, params, with_their_groups),
+        false => LookUp::new(alone, params, |rows| {
+            rows.into_iter()
+                .next()
+                .map(|row| shown(row, Vec::new()))
+                .transpose()
+        }),
     }
-    Ok(Some(ShownUser {
-        id: first.get(0)?,
-        version: first.get(1)?,
-        created: first.get(2)?,
-        modified: first.get(3)?,
-        resource: first.get(4)?,
+}
+
+fn with_their_groups(rows: Vec<Row>) -> Result<Option<ShownUser>, StorageError> {
+    let mut groups = Vec::with_capacity(rows.len());
+    let mut first = None;
+    for mut row in rows {
+        // Who is in no group has one row without a group.
+        if let Some(group) = row.get(5)? {
+            groups.push((group, row.take_text(6)?));
+        }
+        first.get_or_insert(row);
+    }
+    // A database would set up a sorter for what is mostly one row, or none.
+    groups.sort_unstable_by_key(|(group, _): &(SourceGroupId, String)| *group);
+    first.map(|row| shown(row, groups)).transpose()
+}
+
+fn shown(mut row: Row, groups: Vec<(SourceGroupId, String)>) -> Result<ShownUser, StorageError> {
+    Ok(ShownUser {
+        id: row.get(0)?,
+        version: row.get(1)?,
+        created: row.get(2)?,
+        modified: row.get(3)?,
+        resource: row.take_text(4)?,
         groups,
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -146,19 +148,13 @@ mod tests {
     #[tokio::test]
     async fn a_user_comes_with_the_groups_that_a_push_named() {
         let (_folder, storage) = world().await;
-        let found: Result<_, StorageError> = storage
-            .read_few(|tx| {
-                Box::pin(async move {
-                    let source = SourceKey(1);
-                    let by_id = user_by_id(tx, source, id(1), true).await?;
-                    let by_name = user_by_name(tx, source, "ADA", true).await?;
-                    let alone = user_by_id(tx, source, id(1), false).await?;
-                    let in_none = user_by_name(tx, source, "cyd", true).await?;
-                    Ok([by_id, by_name, alone, in_none])
-                })
-            })
-            .await;
-        let [by_id, by_name, alone, in_none] = found.unwrap().map(Option::unwrap);
+        let source = SourceKey(1);
+        let find =
+            async |look_up: LookUp<Option<ShownUser>>| storage.look_up(look_up).await.unwrap().unwrap();
+        let by_id = find(user_by_id(source, id(1), true)).await;
+        let by_name = find(user_by_name(source, "ADA", true)).await;
+        let alone = find(user_by_id(source, id(1), false)).await;
+        let in_none = find(user_by_name(source, "cyd", true)).await;
         let groups = vec![
             (id(0x11), "Group 11".to_owned()),
             (id(0x12), "Group 12".to_owned()),
@@ -180,19 +176,14 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_shown_to_another_source_or_unpushed() {
         let (_folder, storage) = world().await;
-        let found: Result<_, StorageError> = storage
-            .read_few(|tx| {
-                Box::pin(async move {
-                    let (own, other) = (SourceKey(1), SourceKey(2));
-                    Ok([
-                        user_by_id(tx, other, id(1), true).await?,
-                        user_by_name(tx, other, "ada", true).await?,
-                        user_by_id(tx, own, id(2), true).await?,
-                        user_by_name(tx, own, "bob", true).await?,
-                    ])
-                })
-            })
-            .await;
-        assert_eq!(found.unwrap(), [None, None, None, None]);
+        let (own, other) = (SourceKey(1), SourceKey(2));
+        for look_up in [
+            user_by_id(other, id(1), true),
+            user_by_name(other, "ada", true),
+            user_by_id(own, id(2), true),
+            user_by_name(own, "bob", false),
+        ] {
+            assert_eq!(storage.look_up(look_up).await.unwrap(), None);
+        }
     }
 }

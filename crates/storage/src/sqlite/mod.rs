@@ -10,7 +10,7 @@ use crate::migrate::Migration;
 use crate::occupancy::Occupancy;
 use crate::storage::Counters;
 use crate::unit::Unit;
-use crate::{ConnectionSettings, MigrationError, StorageConfig, StorageError, StorageStats};
+use crate::{ConnectionSettings, MigrationError, Row, StorageConfig, StorageError, StorageStats, Value};
 
 mod catalog;
 mod connection;
@@ -139,6 +139,19 @@ impl Sqlite {
             unit.fail(error.clone());
         }
         here.is_some()
+    }
+
+    /// Runs a query on this thread, if a connection is free.
+    pub(crate) fn try_query(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Option<Result<Vec<Row>, StorageError>> {
+        let keeping = (&*self.quiet, &self.bell);
+        let here = reader::try_read(&self.places, &self.counters, keeping, |tx| {
+            unit::at_once(tx.query(sql, params))
+        });
+        here.map(|rows| rows?)
     }
 
     /// Stops the readers first: the connection that closes last folds the log into the database file.

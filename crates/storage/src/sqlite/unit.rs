@@ -1,6 +1,7 @@
 //! A unit of work on its way to a thread and back.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -72,6 +73,16 @@ pub(super) fn run(unit: &dyn Unit, tx: &mut Tx<'_>) -> bool {
     };
     unit.fail(wrong);
     false
+}
+
+/// The outcome of a statement, which waits for nothing.
+pub(super) fn at_once<T>(
+    statement: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    match pin!(statement).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(waited()),
+    }
 }
 
 /// Every await of a unit is one of its `tx`, which is ready at once: one poll completes it.

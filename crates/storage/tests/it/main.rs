@@ -11,6 +11,7 @@ mod durability;
 mod errors;
 mod feed;
 mod isolation;
+mod look_up;
 mod plans;
 mod postgres;
 mod schema;
