@@ -12,6 +12,7 @@ use usher_storage::{Later, SourceKey, Tx, query};
 use crate::event::EventKind;
 use crate::lock::Locks;
 use crate::policy::Policy;
+use crate::settle::Expected;
 use crate::{EngineError, settle};
 
 /// Who does something.
@@ -87,6 +88,10 @@ pub struct Unit<'u, 't> {
     pub(crate) locks: Locks,
     /// A source that was asked for before it was needed.
     pub(crate) foreseen: Option<(SourceKey, Later<SourceRow>)>,
+    /// The same of the rooms that a group leads to.
+    pub(crate) foreseen_rooms: Option<(SourceGroupId, Later<(SourceGroupId, RoomId)>)>,
+    /// What its decisions will most likely be.
+    pub(crate) expected: Expected,
     ids: Ids,
     events: Vec<NewEvent>,
     changed: bool,
@@ -141,6 +146,8 @@ impl<'u, 't> Unit<'u, 't> {
             removal: Removal::default(),
             locks,
             foreseen: None,
+            foreseen_rooms: None,
+            expected: Expected::default(),
             ids,
             events: Vec::new(),
             changed: false,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use usher_core::{MemberKind, PersonId, SourceGroupId, SourceUserId};
-use usher_storage::query;
 use usher_storage::query::group::GroupRow;
+use usher_storage::{SourceKey, query};
 
 use super::{MemberName, MembersChange};
 use crate::unit::{About, Unit};
@@ -28,6 +28,28 @@ struct Effect {
 }
 
 impl Unit<'_, '_> {
+    /// Says that members of this group will be changed, so that what is read for that comes with what is read first; and
+    /// whether some may be removed.
+    ///
+    /// Which rooms the group leads to is then read before its members are locked. That is early enough: only a unit beside
+    /// which no other runs confirms or retires a mapping.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn foresee_members(
+        &mut self,
+        group: SourceGroupId,
+        source: SourceKey,
+        removes: bool,
+    ) -> Result<(), EngineError> {
+        let rooms = query::mapping::confirmed_rooms_later(self.tx, [group]).await?;
+        self.foreseen_rooms = Some((group, rooms));
+        if removes {
+            self.foresee_source(source).await?;
+        }
+        Ok(())
+    }
+
     /// Changes the members of a group, step by step. Naming somebody who is a member, or removing somebody
     /// who is none, changes nothing and succeeds.
     ///
@@ -281,6 +303,8 @@ impl Unit<'_, '_> {
                 self.touched.members.insert((group.id, *person));
             }
         }
+        self.expected.arrivals |= !added.is_empty();
+        self.expected.endings |= !removed.is_empty();
         let changed =
             !(added.is_empty() && removed.is_empty() && pending_added.is_empty()) || pending_removed > 0;
         if !changed {

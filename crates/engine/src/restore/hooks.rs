@@ -9,6 +9,7 @@ use usher_core::{EndReason, PersonId, Rejoin, RoomId, RoomModel};
 use usher_storage::query;
 use usher_storage::query::membership::MembershipRow;
 use usher_storage::query::restore::Former;
+use usher_storage::query::room::RoomRow;
 
 use super::candidates::EndedBy;
 use super::swap::{Swap, swap};
@@ -53,6 +54,7 @@ pub(crate) async fn after_starts(
     memberships: &[MembershipRow],
     desired: &[Desired],
     mut formers: Formers,
+    rooms: &BTreeMap<RoomId, RoomRow>,
 ) -> Result<(), EngineError> {
     let asking: Vec<(&MembershipRow, &Desired)> = memberships
         .iter()
@@ -62,20 +64,13 @@ pub(crate) async fn after_starts(
     if asking.is_empty() || formers.is_empty() {
         return Ok(());
     }
-    let rooms: BTreeSet<RoomId> = asking.iter().map(|(present, _)| present.room).collect();
-    let rooms: Vec<RoomId> = rooms.into_iter().collect();
-    let models: BTreeMap<RoomId, RoomModel> = query::room::by_ids(unit.tx, rooms)
-        .await?
-        .into_iter()
-        .map(|room| (room.id, room.model))
-        .collect();
     let (mut swaps, mut restores) = (Vec::new(), Vec::new());
     for (present, desired) in asking {
         let Some(formers) = formers.remove(&(present.room, present.person)) else {
             continue;
         };
         let restore = fresh(unit, present, &Record::default());
-        let model = models.get(&present.room).copied();
+        let model = rooms.get(&present.room).map(|room| room.model);
         match returning(unit, present, desired, &formers, model) {
             Some(former) => swaps.push(Swap {
                 restore,

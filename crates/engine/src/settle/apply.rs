@@ -63,7 +63,7 @@ pub(super) async fn apply(unit: &mut Unit<'_, '_>, mut batch: Batch) -> Result<(
         }
         unit.start_memberships(&memberships, StartReason::Arrived, &batch.people)
             .await?;
-        restore::after_starts(unit, &memberships, &desired, formers).await?;
+        restore::after_starts(unit, &memberships, &desired, formers, &batch.rooms).await?;
     }
     for room in batch.rooms.values() {
         if room.state == RoomState::Preparing {

@@ -59,15 +59,25 @@ pub(super) async fn load(
 ) -> Result<Batch, EngineError> {
     let policy = Arc::clone(&unit.policy);
     let removal = unit.removal.reason;
-    let (mut rows, mut asked) = ask(unit.tx, rooms, persons, true).await?;
+    let expected = unit.expected;
+    let (mut rows, mut asked) = ask(unit.tx, rooms, persons, true, expected).await?;
     let counted = |room: &&RoomRow| room.state == RoomState::Preparing || room.arrival_limit.is_some();
     let counted = rows.values().filter(counted).map(|room| room.id).collect();
     if unit.lock_rooms(counted).await? {
-        (rows, asked) = ask(unit.tx, rooms, persons, true).await?;
+        (rows, asked) = ask(unit.tx, rooms, persons, true, expected).await?;
     }
     asked.with_formers = true;
     let what_if = Suppose::default();
     suppose_in(unit.tx, &policy, removal, &what_if, (rows, rooms), persons, asked).await
+}
+
+/// What a unit will most likely come to, so that what is read for it is asked for at once. Nothing is decided by it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expected {
+    /// Somebody starts.
+    pub(crate) arrivals: bool,
+    /// Somebody ends.
+    pub(crate) endings: bool,
 }
 
 /// What is asked for together with the rooms.
@@ -77,6 +87,33 @@ struct Asked {
     backings: Option<Later<Backing>>,
     active: Later<MembershipRow>,
     parked: Later<((RoomId, PersonId), ParkedRow)>,
+    /// Of everybody, where somebody is expected to start.
+    arrivals: Option<Arrivals>,
+    /// Of everybody, where somebody is expected to end.
+    accounts: Option<Later<Account>>,
+}
+
+/// What is to know of people before they start.
+struct Arrivals {
+    inside: Later<(RoomId, PersonId, PersonId)>,
+    formers: Option<Later<Former>>,
+    named: Later<PersonRow>,
+}
+
+async fn ask_arrivals(
+    tx: &mut Tx<'_>,
+    rooms: &[RoomId],
+    persons: &[PersonId],
+    with_formers: bool,
+) -> Result<Arrivals, EngineError> {
+    Ok(Arrivals {
+        inside: query::person::same_address_inside(tx, rooms, persons).await?,
+        formers: match with_formers {
+            true => Some(query::restore::formers_later(tx, rooms, persons).await?),
+            false => None,
+        },
+        named: query::person::by_ids_later(tx, persons.iter().copied()).await?,
+    })
 }
 
 async fn ask(
@@ -84,6 +121,7 @@ async fn ask(
     rooms: &[RoomId],
     persons: &[PersonId],
     led: bool,
+    expected: Expected,
 ) -> Result<(BTreeMap<RoomId, RoomRow>, Asked), EngineError> {
     let rows = query::room::by_ids_later(tx, rooms.iter().copied()).await?;
     let asked = Asked {
@@ -94,6 +132,14 @@ async fn ask(
         },
         active: query::membership::active_later(tx, rooms, persons).await?,
         parked: query::hold::parked_later(tx, rooms, persons).await?,
+        arrivals: match expected.arrivals {
+            true => Some(ask_arrivals(tx, rooms, persons, true).await?),
+            false => None,
+        },
+        accounts: match expected.endings {
+            true => Some(query::facts::accounts_later(tx, persons).await?),
+            false => None,
+        },
     };
     let rows = tx.rows(rows).await?;
     Ok((rows.into_iter().map(|room| (room.id, room)).collect(), asked))
@@ -109,7 +155,7 @@ pub(crate) async fn suppose(
     persons: &[PersonId],
 ) -> Result<Batch, EngineError> {
     let led = is_led_to(tx, what_if, rooms).await?;
-    let (rows, asked) = ask(tx, rooms, persons, led).await?;
+    let (rows, asked) = ask(tx, rooms, persons, led, Expected::default()).await?;
     suppose_in(tx, policy, removal, what_if, (rows, rooms), persons, asked).await
 }
 
@@ -152,48 +198,47 @@ async fn suppose_in(
         .collect();
     let mut parked: BTreeMap<_, _> = tx.rows(asked.parked).await?.into_iter().collect();
 
-    let unwanted: Vec<PersonId> = active
+    let unwanted: BTreeSet<PersonId> = active
         .keys()
         .filter(|pair| !desired.contains_key(*pair))
         .map(|(_, person)| *person)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
         .collect();
-    let arriving: Vec<PersonId> = desired
+    let arriving: BTreeSet<PersonId> = desired
         .keys()
         .filter(|pair| !active.contains_key(*pair))
         .map(|(_, person)| *person)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
         .collect();
-    let accounts = match unwanted.is_empty() {
-        true => None,
-        false => Some(query::facts::accounts_later(tx, &unwanted).await?),
+    let listed = |persons: &BTreeSet<PersonId>| persons.iter().copied().collect::<Vec<_>>();
+    let accounts = match (unwanted.is_empty(), asked.accounts) {
+        (true, _) => None,
+        (false, None) => Some(query::facts::accounts_later(tx, &listed(&unwanted)).await?),
+        (false, asked) => asked,
     };
     let mut doors = Doors::new();
     let (mut people, mut formers) = (BTreeMap::new(), Vec::new());
     if !arriving.is_empty() {
-        let inside = query::person::same_address_inside(tx, rooms, &arriving).await?;
-        let known = match asked.with_formers {
-            true => Some(query::restore::formers_later(tx, rooms, &arriving).await?),
-            false => None,
+        let arrivals = match asked.arrivals {
+            None => ask_arrivals(tx, rooms, &listed(&arriving), asked.with_formers).await?,
+            Some(arrivals) => arrivals,
         };
-        let named = query::person::by_ids_later(tx, arriving).await?;
-        for (room, person, other) in tx.rows(inside).await? {
-            doors.insert((room, person), Door::SameAddress(other));
+        for (room, person, other) in tx.rows(arrivals.inside).await? {
+            if arriving.contains(&person) {
+                doors.insert((room, person), Door::SameAddress(other));
+            }
         }
-        people.extend(
-            tx.rows(named)
-                .await?
-                .into_iter()
-                .map(|person| (person.id, person)),
-        );
-        if let Some(known) = known {
+        let named = tx.rows(arrivals.named).await?.into_iter();
+        let named = named.filter(|person| arriving.contains(&person.id));
+        people.extend(named.map(|person| (person.id, person)));
+        if let Some(known) = arrivals.formers {
             formers = tx.rows(known).await?;
         }
     }
     let accounts = match accounts {
-        Some(accounts) => states_of(what_if, &unwanted, tx.rows(accounts).await?),
+        Some(accounts) => {
+            let mut accounts = tx.rows(accounts).await?;
+            accounts.retain(|account| unwanted.contains(&account.person));
+            states_of(what_if, &listed(&unwanted), accounts)
+        }
         None => BTreeMap::new(),
     };
     close_doors_for_twins(rooms, &people, &mut doors);

@@ -13,6 +13,7 @@ use usher_storage::{StorageError, query};
 
 pub(crate) use apply::about;
 pub use decide::{AccountState, Decision, Desired, Door, Effective, PairFacts, decide};
+pub(crate) use facts::Expected;
 
 use crate::EngineError;
 use crate::unit::Unit;
@@ -59,7 +60,11 @@ async fn touched_pairs(unit: &mut Unit<'_, '_>) -> Result<BTreeSet<(RoomId, Pers
     if !touched.members.is_empty() {
         let groups: BTreeSet<_> = touched.members.iter().map(|(group, _)| *group).collect();
         let mut rooms: BTreeMap<_, Vec<RoomId>> = BTreeMap::new();
-        for (group, room) in query::mapping::confirmed_rooms(unit.tx, groups).await? {
+        let confirmed = match unit.foreseen_rooms.take() {
+            Some((foreseen, later)) if groups.iter().eq([&foreseen]) => later,
+            _ => query::mapping::confirmed_rooms_later(unit.tx, groups).await?,
+        };
+        for (group, room) in unit.tx.rows(confirmed).await? {
             rooms.entry(group).or_default().push(room);
         }
         for (group, person) in touched.members {

@@ -118,6 +118,10 @@ pub(super) async fn patch(call: &Call, id: &str, inputs: Inputs) -> Result<Answe
             let (request, if_match) = (Arc::clone(&request), if_match.clone());
             let (shown, base) = (shown.clone(), Arc::clone(&base));
             Box::pin(async move {
+                // What changes besides could bind the group to other rooms.
+                if request.is_members_only() {
+                    members::foresee(unit, id, source, request.member_deltas()).await?;
+                }
                 let before = find_for_change(unit.tx(), source, id).await?;
                 check_version(if_match.as_ref(), before.version)?;
                 let count = before.member_count;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use usher_core::{SourceGroupId, SourceUserId};
-use usher_engine::{MemberName, MembersChange, Unit};
+use usher_engine::{EngineError, MemberName, MembersChange, Unit};
 use usher_scim::schema::GROUP_TYPE;
 use usher_scim::{Attributes, MemberDelta, MemberKind, MemberRef, Projection};
 use usher_storage::query::group::GroupRow;
-use usher_storage::{StorageError, Tx, query};
+use usher_storage::{SourceKey, StorageError, Tx, query};
 
 use super::Failure;
 
@@ -25,6 +25,20 @@ pub(super) fn names(members: &[MemberRef]) -> Vec<MemberName> {
             }),
         })
         .collect()
+}
+
+/// Says that these changes follow, and no others.
+pub(super) async fn foresee(
+    unit: &mut Unit<'_, '_>,
+    group: SourceGroupId,
+    source: SourceKey,
+    deltas: &[MemberDelta],
+) -> Result<(), EngineError> {
+    if deltas.is_empty() {
+        return Ok(());
+    }
+    let removes = deltas.iter().any(|delta| !matches!(delta, MemberDelta::Add(_)));
+    unit.foresee_members(group, source, removes).await
 }
 
 /// Applies changes of the members, in order. Only a remove by another attribute than the id reads them.

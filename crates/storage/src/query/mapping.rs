@@ -3,7 +3,7 @@
 use usher_core::{GroupNaming, MappingId, MappingState, Rejoin, RoomId, SourceGroupId, Timestamp};
 
 use super::or_start;
-use crate::{Row, SourceKey, StorageError, Tx, Value, uuids};
+use crate::{Later, Row, SourceKey, StorageError, Tx, Value, uuids};
 
 /// A mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,14 +112,22 @@ pub async fn confirmed_rooms(
     tx: &mut Tx<'_>,
     groups: impl IntoIterator<Item = SourceGroupId>,
 ) -> Result<Vec<(SourceGroupId, RoomId)>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT m.group_id, m.room_id FROM rarray($1) g CROSS JOIN mapping m ON m.group_id = g.value
-             WHERE m.state = 'confirmed' AND m.state <> 'retired' AND m.group_id IS NOT NULL",
-            &[uuids(groups)],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    let later = confirmed_rooms_later(tx, groups).await?;
+    tx.rows(later).await
+}
+
+/// The same, read later.
+pub async fn confirmed_rooms_later(
+    tx: &mut Tx<'_>,
+    groups: impl IntoIterator<Item = SourceGroupId>,
+) -> Result<Later<(SourceGroupId, RoomId)>, StorageError> {
+    tx.query_later(
+        "SELECT m.group_id, m.room_id FROM rarray($1) g CROSS JOIN mapping m ON m.group_id = g.value
+         WHERE m.state = 'confirmed' AND m.state <> 'retired' AND m.group_id IS NOT NULL",
+        &[uuids(groups)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .await
 }
 
 /// Adds a mapping.
