@@ -1,5 +1,6 @@
 //! Lists: `GET` on an endpoint and `POST` on `/.search`, by index and by cursor.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use usher_scim::cursor::CursorScope;
 use usher_scim::filter::lookup::{IndexOp, IndexValue, IndexedAttribute, IndexedTerm, Lookup};
 use usher_scim::list::Page;
-use usher_scim::schema::ResourceType;
+use usher_scim::schema::{ResourceType, USER_TYPE};
 use usher_scim::sort::{Sort, SortOrder};
 use usher_scim::{Filter, ListQuery, Projection, ScimError, urn};
 use usher_storage::query::directory::{self, Order, Part};
@@ -25,6 +26,12 @@ pub(super) async fn by_query(
     inputs: Inputs,
 ) -> Result<Answer, Failure> {
     let pairs = inputs.pairs()?;
+    if let ([only], [kind]) = (pairs.as_slice(), types)
+        && kind.endpoint == USER_TYPE.endpoint
+        && let Some(name) = only_name(only, call.filter_limits().length)
+    {
+        return user_by_name(call, name, 1, &ListQuery::default()).await;
+    }
     let pairs = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
     let query = ListQuery::from_pairs(pairs, &call.filter_limits())?;
     list(call, types, query).await
@@ -91,10 +98,16 @@ struct Place {
 
 /// A page before it is wrapped up.
 struct Shown {
-    total: usize,
+    totals: Totals,
     resources: Vec<u8>,
-    count: usize,
     next: Option<Place>,
+}
+
+/// How many resources there are, and how many of them are on this page.
+#[derive(Debug, Clone, Copy)]
+struct Totals {
+    total: usize,
+    count: usize,
 }
 
 async fn list(
@@ -166,11 +179,27 @@ async fn list(
         Page::Index(start) => Some(start),
         Page::FirstCursor | Page::Cursor(_) => None,
     };
+    let mut bytes = begin(shown.totals, shown.resources.len(), start_index, next);
+    bytes.extend_from_slice(&shown.resources);
     if rest.is_none() {
-        return Ok(Answer::ok(wrap(&shown, start_index, next)));
+        bytes.extend_from_slice(END_OF_LIST.as_bytes());
+        return Ok(Answer::ok(bytes));
     }
-    let begin = begin(&shown, start_index, next);
-    Ok(Answer::ok(pieces::body(call, &query.projection, begin, rest)))
+    Ok(Answer::ok(pieces::body(call, &query.projection, bytes, rest)))
+}
+
+/// The name in `filter=userName eq "…"`, which is most of what identity providers ask: it needs no parser. Nothing for whatever
+/// would need one.
+fn only_name<'p>((key, filter): &'p (Cow<'_, str>, Cow<'_, str>), longest: usize) -> Option<&'p str> {
+    let (attribute, value) = filter.split_once(' ')?;
+    let (operator, value) = value.split_once(' ')?;
+    let name = value.strip_prefix('"')?.strip_suffix('"')?;
+    let is_asked = key == "filter"
+        && attribute.eq_ignore_ascii_case("userName")
+        && operator.eq_ignore_ascii_case("eq")
+        && filter.len() <= longest;
+    let is_plain = |byte: u8| !matches!(byte, b'"' | b'\\' | ..0x20);
+    (is_asked && !name.is_empty() && name.bytes().all(is_plain)).then_some(name)
 }
 
 /// What identity providers ask before every change: the one user with a name, or nobody.
@@ -184,30 +213,30 @@ async fn user_by_name(call: &Call, name: &str, start: usize, query: &ListQuery) 
     let limits = call.limits();
     let limit = query.page_size(limits.page_size, limits.max_page_size);
     let is_on_page = start == 1 && limit > 0;
-    let resources = match found.as_ref().filter(|_| is_on_page) {
-        Some(user) => shown::bytes(user, &shown::about(user, base), base, &query.projection)?,
-        None => Vec::new(),
-    };
-    let shown = Shown {
+    let on_page = found.as_ref().filter(|_| is_on_page);
+    let totals = Totals {
         total: usize::from(found.is_some()),
-        count: usize::from(!resources.is_empty()),
-        resources,
-        next: None,
+        count: usize::from(on_page.is_some()),
     };
-    Ok(Answer::ok(wrap(&shown, Some(start), None)))
-}
-
-/// The ListResponse around resources that are JSON already.
-fn wrap(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
-    let mut bytes = begin(shown, start_index, next);
+    let room = on_page.map_or(0, |user| shown::room(user, base));
+    let mut bytes = begin(totals, room, Some(start), None);
+    if let Some(user) = on_page {
+        shown::append(
+            &mut bytes,
+            user,
+            &shown::about(user, base),
+            base,
+            &query.projection,
+        )?;
+    }
     bytes.extend_from_slice(END_OF_LIST.as_bytes());
-    bytes
+    Ok(Answer::ok(bytes))
 }
 
-/// The same without its end.
-fn begin(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(shown.resources.len() + 192);
-    let (list, total, count) = (urn::LIST_RESPONSE, shown.total, shown.count);
+/// The start of a ListResponse up to its resources, for which there will be room.
+fn begin(totals: Totals, room: usize, start_index: Option<usize>, next: Option<String>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room + 192);
+    let (list, Totals { total, count }) = (urn::LIST_RESPONSE, totals);
     let mut put =
         |text: std::fmt::Arguments<'_>| bytes.write_fmt(text).expect("memory takes all that is written");
     put(format_args!(
@@ -221,7 +250,6 @@ fn begin(shown: &Shown, start_index: Option<usize>, next: Option<String>) -> Vec
         put(format_args!(",\"nextCursor\":{}", serde_json::Value::from(next)));
     }
     put(format_args!(",\"Resources\":["));
-    bytes.extend_from_slice(&shown.resources);
     bytes
 }
 
@@ -367,9 +395,11 @@ impl Listing {
                 total: Some(total),
             });
         let shown = Shown {
-            total,
+            totals: Totals {
+                total,
+                count: page.count,
+            },
             resources: page.bytes,
-            count: page.count,
             next,
         };
         Ok((shown, page.rest))
@@ -472,7 +502,44 @@ enum Next {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use usher_scim::compare::fold;
+    use usher_scim::filter::FilterLimits;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_that_needs_no_parser_is_the_one_that_the_parser_finds(
+            attribute in "(userName|USERNAME|displayName|urn:ietf:params:scim:schemas:core:2.0:User:userName)",
+            operator in "(eq|EQ|ne|sw)",
+            name in "(\\PC{0,12}|[\"\\\\ ()@.a]{0,8})",
+            rest in "(| and active eq true| )",
+        ) {
+            let filter = format!("{attribute} {operator} \"{name}\"{rest}");
+            let pair = (Cow::Borrowed("filter"), Cow::Owned(filter));
+            if let Some(name) = only_name(&pair, 1000) {
+                let query = ListQuery::from_pairs([("filter", &*pair.1)], &FilterLimits::default());
+                let query = query.expect("what needs no parser can be parsed");
+                let part = TypePart::plan(&USER_TYPE, query.filter.as_ref()).expect("a plan");
+                prop_assert_eq!(part.user_name(), Some(&*fold(name)));
+                let filter = query.filter.clone();
+                let nothing_else = ListQuery { filter, ..ListQuery::default() };
+                prop_assert_eq!(query, nothing_else);
+            } else {
+                let is_plain = !name.is_empty() && !name.contains(['"', '\\']) && rest.is_empty();
+                let is_asked = attribute.eq_ignore_ascii_case("userName") && operator.eq_ignore_ascii_case("eq");
+                prop_assert!(!(is_plain && is_asked));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_beyond_the_limit_of_filters_is_left_to_the_parser() {
+        let pair = (Cow::Borrowed("filter"), Cow::Borrowed("userName eq \"ada\""));
+        assert_eq!(only_name(&pair, 17), Some("ada"));
+        assert_eq!(only_name(&pair, 16), None);
+    }
 
     #[test]
     fn a_cursor_says_where_its_page_starts_and_how_many_there_are() {

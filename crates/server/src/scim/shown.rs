@@ -28,25 +28,42 @@ pub(super) fn bytes(
     base: &str,
     projection: &Projection,
 ) -> Result<Vec<u8>, Failure> {
-    if *projection == Projection::Default
-        && let Some(bytes) = spliced(user, about, base)
-    {
-        return Ok(bytes);
+    let mut out = Vec::with_capacity(room(user, base));
+    append(&mut out, user, about, base, projection)?;
+    Ok(out)
+}
+
+/// The same behind what is there.
+pub(super) fn append(
+    out: &mut Vec<u8>,
+    user: &ShownUser,
+    about: &About,
+    base: &str,
+    projection: &Projection,
+) -> Result<(), Failure> {
+    let before = out.len();
+    if *projection == Projection::Default && splice(out, user, about, base).is_some() {
+        return Ok(());
     }
+    out.truncate(before);
     let attributes = render::stored(&user.resource)?;
     let mut resource = render::shown_user(user, about, attributes, base);
     projection.apply(&mut resource, &USER_TYPE);
-    Ok(render::to_bytes(&resource))
+    out.extend_from_slice(&render::to_bytes(&resource));
+    Ok(())
 }
 
-/// The stored text between what the server adds. `None` for a text with something that needs a closer look.
-fn spliced(user: &ShownUser, about: &About, base: &str) -> Option<Vec<u8>> {
+/// How many bytes a user hardly exceeds.
+pub(super) fn room(user: &ShownUser, base: &str) -> usize {
+    512 + user.resource.len() + 2 * base.len() + user.groups.len() * (192 + base.len())
+}
+
+/// The stored text between what the server adds. `None`, and something unfinished, for a text that needs a closer look.
+fn splice(mut out: &mut Vec<u8>, user: &ShownUser, about: &About, base: &str) -> Option<()> {
     let attributes = user.resource.strip_prefix('{')?.strip_suffix('}')?;
     if !is_plain(base) {
         return None;
     }
-    let mut out =
-        Vec::with_capacity(512 + attributes.len() + 2 * base.len() + user.groups.len() * (192 + base.len()));
     out.extend_from_slice(b"{\"schemas\":[\"");
     out.extend_from_slice(USER_TYPE.schema.id.as_bytes());
     out.push(b'"');
@@ -98,7 +115,7 @@ fn spliced(user: &ShownUser, about: &About, base: &str) -> Option<Vec<u8>> {
         out.extend_from_slice(b",\"type\":\"direct\"}");
     }
     out.extend_from_slice(if user.groups.is_empty() { b"}" } else { b"]}" });
-    Some(out)
+    Some(())
 }
 
 /// Whether an answer shows a stored attribute by default.
@@ -184,6 +201,11 @@ mod tests {
 
     const BASE: &str = "https://usher.example/scim/idp/v2";
 
+    fn spliced(user: &ShownUser) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        splice(&mut out, user, &about(user, BASE), BASE).map(|()| out)
+    }
+
     fn user(resource: String, groups: Vec<(SourceGroupId, String)>) -> ShownUser {
         ShownUser {
             id: SourceUserId::from_uuid(Uuid::from_u128(7)),
@@ -250,7 +272,7 @@ mod tests {
             let groups = names.into_iter().enumerate();
             let groups = groups.map(|(n, name)| (SourceGroupId::from_uuid(Uuid::from_u128(n as u128)), name));
             let user = user(serde_json::to_string(&attributes).expect("JSON"), groups.collect());
-            if let Some(bytes) = spliced(&user, &about(&user, BASE), BASE) {
+            if let Some(bytes) = spliced(&user) {
                 let expected = rendered(&user);
                 prop_assert_eq!(text(&bytes), text(&expected));
             } else {
@@ -272,14 +294,14 @@ mod tests {
             "{a:1}",
         ] {
             let user = user(resource.to_owned(), Vec::new());
-            assert_eq!(spliced(&user, &about(&user, BASE), BASE), None, "{resource}");
+            assert_eq!(spliced(&user), None, "{resource}");
         }
     }
 
     #[test]
     fn a_password_is_all_that_the_schema_hides() {
         let shown = user(json!({ "userName": "ada", "title": "x" }).to_string(), Vec::new());
-        assert!(spliced(&shown, &about(&shown, BASE), BASE).is_some());
+        assert!(spliced(&shown).is_some());
         let hidden: Vec<&str> = USER_TYPE
             .schema
             .attributes
