@@ -1,8 +1,8 @@
 //! Threads that serve connections, each with a runtime of its own.
 //!
-//! With SQLite, what most requests need runs on the thread that asks for it. A connection that stays on one thread then wakes no
-//! other: neither its socket nor what it has in memory moves between processors. Where the database is a server it answers on
-//! the connections of a pool, which belong to no thread, and requests are served wherever there is time.
+//! A connection that stays on one thread wakes no other: neither its socket nor what it has in memory moves between processors.
+//! With SQLite, what most requests need runs on that thread too. With PostgreSQL the thread's own connections to the server bring
+//! it the answers.
 
 use std::io;
 use std::num::NonZero;
@@ -27,16 +27,22 @@ struct Lane {
 
 impl Lanes {
     /// None: connections are served by the runtime that accepts them.
+    #[cfg(test)]
     pub(crate) const fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// A thread for each processor.
+    /// A thread for each processor; where most of the work is a server's, for every second one.
     ///
     /// # Errors
     /// What the system says when it gives no thread, or none of what a runtime needs.
-    pub(crate) fn start() -> io::Result<Self> {
-        let count = thread::available_parallelism().map_or(1, NonZero::get);
+    pub(crate) fn start(reads_here: bool) -> io::Result<Self> {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let count = if reads_here {
+            processors
+        } else {
+            processors.div_ceil(2)
+        };
         (0..count).map(Lane::start).collect::<io::Result<_>>().map(Self)
     }
 

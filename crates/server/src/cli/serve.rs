@@ -132,10 +132,8 @@ async fn serve(
         .output
         .line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(server.address = %address, node.id = %engine.node(), "ready");
-    let lanes = match engine.storage().reads_here() {
-        true => Lanes::start().map_err(|error| CliError::Failed(format!("cannot start threads: {error}")))?,
-        false => Lanes::none(),
-    };
+    let lanes = Lanes::start(engine.storage().reads_here())
+        .map_err(|error| CliError::Failed(format!("cannot start threads: {error}")))?;
     let app = App::new(state);
     let serving = lifecycle::serve(listener, &lanes, app, tls, limits, &stopping, &dropping);
     let began = async {
