@@ -171,7 +171,7 @@ impl Storage {
     }
 
     /// What one statement finds, seen as by [`read_few`](Self::read_few). On PostgreSQL it has no transaction of its own, and
-    /// several that are asked for on one thread at the same time go to the server together.
+    /// several that are asked for on one runtime at the same time go to the server together.
     ///
     /// # Errors
     /// What the database says.

@@ -4,7 +4,7 @@
 //! whoever finds that another lookup of the same runtime is on its way waits for its return, and goes then with all who have
 //! come meanwhile. Nobody waits for others to come. Each statement sees the moment at which the server begins it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{self, Handle};
@@ -28,7 +28,7 @@ pub(super) struct Lookups(Mutex<HashMap<runtime::Id, Queue>>);
 #[derive(Default)]
 struct Queue {
     is_led: bool,
-    waiting: Vec<Waiting>,
+    waiting: VecDeque<Waiting>,
 }
 
 /// A statement and its values.
@@ -70,7 +70,7 @@ impl Lookups {
         let queue = queues.entry(home).or_default();
         if queue.is_led {
             let (answer, wait) = oneshot::channel();
-            queue.waiting.push(Waiting { statement, answer });
+            queue.waiting.push_back(Waiting { statement, answer });
             return Err(wait);
         }
         queue.is_led = true;
@@ -101,17 +101,22 @@ impl Drop for Lead {
             let Some(queue) = queues.get_mut(&self.home) else {
                 return;
             };
-            if queue.waiting.is_empty() {
-                queue.is_led = false;
-                return;
-            }
-            queue.waiting.remove(0)
+            // Nobody leads for those who went away.
+            let next = loop {
+                match queue.waiting.pop_front() {
+                    Some(next) if next.answer.is_closed() => {}
+                    next => break next,
+                }
+            };
+            queue.is_led = next.is_some();
+            next
         };
+        let Some(next) = next else { return };
         let lead = Self {
             lookups: Arc::clone(&self.lookups),
             home: self.home,
         };
-        // Whoever went away meanwhile drops the right, and the next one gets it.
+        // Whoever goes away with it drops it, and the next one gets it.
         let _gone = next.answer.send(Turn::Lead(lead, next.statement));
     }
 }
@@ -169,7 +174,7 @@ impl Postgres {
         let count = statements.len() as u64;
         Counters::add(&self.counters.reads, count);
         Counters::add(&self.counters.statements, count);
-        lease.give_back();
+        lease.give_back_after(fault.as_ref());
         drop(lead);
 
         let done = found.into_iter().map(Ok).chain(fault.map(Err));

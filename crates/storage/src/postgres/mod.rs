@@ -183,7 +183,7 @@ impl Postgres {
         };
         // What cannot be undone over this connection the server undoes when it is closed.
         if session.roll_back().await.is_ok() {
-            lease.give_back();
+            lease.give_back_after(result.as_ref().err().map(|failed| &failed.fault));
         }
         result
     }
@@ -195,7 +195,7 @@ impl Postgres {
         Counters::add(&self.counters.reads, 1);
         let fault = session.fault().cloned();
         session.end();
-        lease.give_back();
+        lease.give_back_after(fault.as_ref());
         match fault {
             Some(fault) => Err(Failed::in_unit(fault, is_kept)),
             None => Ok(()),

@@ -126,6 +126,13 @@ impl Pool {
 }
 
 impl Lease<'_> {
+    /// Lets the next unit use the connection, unless what went wrong over it says that another one is needed.
+    pub(super) fn give_back_after(self, fault: Option<&Fault>) {
+        if !fault.is_some_and(|fault| fault.again == Again::Lost) {
+            self.give_back();
+        }
+    }
+
     /// Lets the next unit use the connection, if it is still good for that.
     pub(super) fn give_back(self) {
         let Self {
