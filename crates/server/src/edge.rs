@@ -227,35 +227,14 @@ mod tests {
     use axum::routing::get;
     use http_body_util::BodyExt;
     use tower::{ServiceExt, service_fn};
-    use usher_core::SystemClock;
 
     use super::*;
-    use crate::config::{Config, Period, Storage};
-    use crate::{Sources, Usher, start};
+    use crate::config::Period;
+    use crate::start;
 
     /// The edge around routes that panic and never answer.
     async fn router(folder: &std::path::Path, limit: Period) -> Router {
-        let url = format!("sqlite:{}/usher.db", folder.display());
-        let mut config = Config {
-            storage: Storage {
-                url,
-                ..Storage::default()
-            },
-            ..Config::try_out()
-        };
-        config.server.request_timeout = limit;
-        let rules = config
-            .check(Usher::new().registry())
-            .expect("a valid configuration");
-        let engine = start::open(&config, Arc::new(SystemClock))
-            .await
-            .expect("a database");
-        start::apply(&engine, &rules, Sources::Exactly)
-            .await
-            .expect("rules");
-        let state = start::state(engine, Arc::new(config), &rules, "http://x")
-            .await
-            .expect("state");
+        let state = start::try_out(folder, |config| config.server.request_timeout = limit).await;
         let panics = get(|| async {
             if true {
                 panic!("a test's panic")

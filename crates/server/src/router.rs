@@ -110,33 +110,9 @@ impl Answering for App {
 mod tests {
     use axum::body::Body;
     use tokio::runtime::Builder;
-    use usher_core::SystemClock;
 
     use super::*;
-    use crate::config::{Config, Storage};
-    use crate::{Sources, Usher, start};
-
-    async fn app(folder: &std::path::Path) -> App {
-        let url = format!("sqlite:{}/usher.db", folder.display());
-        let config = Config {
-            storage: Storage {
-                url,
-                ..Storage::default()
-            },
-            ..Config::try_out()
-        };
-        let rules = config
-            .check(Usher::new().registry())
-            .expect("a valid configuration");
-        let engine = start::open(&config, Arc::new(SystemClock))
-            .await
-            .expect("a database");
-        start::apply(&engine, &rules, Sources::Exactly)
-            .await
-            .expect("rules");
-        let state = start::state(engine, Arc::new(config), &rules, "http://x").await;
-        App::new(state.expect("state"))
-    }
+    use crate::start;
 
     fn request(path: &str, body: Body) -> Request {
         let request = Request::post(path);
@@ -157,7 +133,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn it_is_answered_aside_for_a_connection_of_another_thread() {
         let folder = tempfile::tempdir().expect("a folder");
-        let app = app(folder.path()).await;
+        let app = App::new(start::try_out(folder.path(), |_| {}).await);
         let long = Body::from(vec![b' '; 1 + (64 << 10)]);
         for (request, status) in [
             (request("/livez", Body::empty()), 405),

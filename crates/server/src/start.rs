@@ -127,3 +127,21 @@ fn push_source(source: &ConfiguredSource, row: &SourceRow, public_url: &str) -> 
         base: format!("{public_url}/scim/{}/v2", source.name).into(),
     }
 }
+
+/// What a server of the try-out's configuration works with, for tests of this crate: its database is in `folder`.
+#[cfg(test)]
+pub(crate) async fn try_out(folder: &std::path::Path, change: impl FnOnce(&mut Config)) -> AppState {
+    let mut config = Config::try_out();
+    config.storage.url = format!("sqlite:{}/usher.db", folder.display());
+    change(&mut config);
+    let rules = config
+        .check(crate::Usher::new().registry())
+        .expect("a valid configuration");
+    let engine = open(&config, Arc::new(usher_core::SystemClock))
+        .await
+        .expect("a database");
+    apply(&engine, &rules, Sources::Exactly).await.expect("rules");
+    state(engine, Arc::new(config), &rules, "http://x")
+        .await
+        .expect("state")
+}
